@@ -1,0 +1,229 @@
+// swift-tools-version: 6.2
+// SPDX-License-Identifier: Apache-2.0
+import PackageDescription
+
+// The house as data: one row a target, one wing a list. The function at the bottom turns rows into targets.
+// A row's `uses` names targets of ours; `needs` names external products from the table below.
+
+struct Module {
+    var name: String
+    var uses: [String]
+    var needs: [String]
+    var tests: Bool
+    var testUses: [String]
+    var touchesC: Bool
+
+    init(
+        _ name: String, uses: [String] = [], needs: [String] = [], tests: Bool = false, testUses: [String] = [],
+        touchesC: Bool = false
+    ) {
+        self.name = name
+        self.uses = uses
+        self.needs = needs
+        self.tests = tests
+        self.testUses = testUses
+        self.touchesC = touchesC
+    }
+}
+
+struct Wing {
+    var name: String
+    var modules: [Module]
+    init(_ name: String, _ modules: [Module]) {
+        self.name = name
+        self.modules = modules
+    }
+}
+
+let nio = ["NIOCore", "NIOPosix"]
+
+let house: [Wing] = [
+    Wing("Generated", [
+        Module("WorkloadProtos", uses: ["RPC"], needs: ["SwiftProtobuf"]),
+        Module("APIProtos", uses: ["RPC"], needs: ["SwiftProtobuf"]),
+        Module("StateProtos", needs: ["SwiftProtobuf"]),
+    ]),
+    Wing("Client", [
+        Module("SPIFFE", needs: ["Crypto", "CryptoExtras", "X509", "SwiftASN1"], tests: true),
+        Module("SPIFFETLS", uses: ["SPIFFE"], needs: nio + ["NIOSSL", "X509"], tests: true),
+        Module(
+            "SPIFFEWorkloadAPI", uses: ["SPIFFE", "RPC", "WorkloadProtos"], needs: nio + ["SwiftProtobuf"], tests: true),
+    ]),
+    Wing("Ground", [
+        Module("Groundwork", needs: ["Logging"], tests: true, testUses: ["TestKit"], touchesC: true),
+        Module("HCL", tests: true),
+        Module("Telemetry", uses: ["Groundwork"], needs: ["Logging"], tests: true, touchesC: true),
+        Module(
+            "Issuance", uses: ["SPIFFE", "Groundwork"], needs: ["Crypto", "CryptoExtras", "X509", "SwiftASN1"],
+            tests: true),
+        Module(
+            "RPC",
+            needs: nio + ["NIOHTTP2", "NIOHPACK", "NIOSSL", "SwiftProtobuf", "DequeModule"], tests: true),
+        Module(
+            "Wire", uses: ["RPC", "Groundwork", "SPIFFE", "SPIFFETLS", "CPeerCredentials"],
+            needs: nio + ["NIOSSL", "X509", "Logging"], tests: true, testUses: ["TestKit", "Issuance"],
+            touchesC: true),
+    ]),
+    Wing("Plugins", [
+        Module("PluginAPI", uses: ["Groundwork", "SPIFFE", "Issuance"], needs: ["Logging"]),
+        Module(
+            "PluginsBasic", uses: ["PluginAPI", "Groundwork", "SPIFFE", "Issuance"], needs: ["Logging", "Crypto"],
+            tests: true, testUses: ["TestKit"], touchesC: true),
+    ]),
+    Wing("Storage", [
+        Module("Datastore", uses: ["Groundwork"]),
+        Module(
+            "SQLDatastore", uses: ["Datastore", "Groundwork", "StateProtos"], needs: ["Logging", "SwiftProtobuf"]),
+        Module(
+            "SQLiteDriver", uses: ["SQLDatastore", "Datastore", "Groundwork", "CSQLite"], needs: ["Logging"],
+            tests: true, testUses: ["TestKit"], touchesC: true),
+    ]),
+    Wing("Server", [
+        Module(
+            "Authority",
+            uses: ["Issuance", "Datastore", "PluginAPI", "Groundwork", "SPIFFE", "StateProtos"],
+            needs: ["Logging", "SwiftProtobuf"], tests: true, testUses: ["TestKit", "PluginsBasic"]),
+        Module(
+            "EntryIndex", uses: ["Datastore", "Groundwork"], needs: ["Logging"], tests: true, testUses: ["TestKit"]),
+        Module(
+            "ServerAPI",
+            uses: [
+                "Authority", "EntryIndex", "Wire", "RPC", "APIProtos", "Datastore", "Issuance", "PluginAPI",
+                "Groundwork", "SPIFFE", "Telemetry",
+            ],
+            needs: ["Logging", "SwiftProtobuf"], tests: true, testUses: ["TestKit", "PluginsBasic", "SQLiteDriver"]),
+        Module(
+            "ServerRuntime",
+            uses: [
+                "ServerAPI", "Authority", "EntryIndex", "Wire", "RPC", "Datastore", "SQLDatastore", "SQLiteDriver",
+                "PluginsBasic", "PluginAPI", "Issuance", "Telemetry", "Groundwork", "SPIFFE", "SPIFFETLS", "HCL",
+                "APIProtos",
+            ],
+            needs: nio + ["Logging", "ServiceLifecycle"], tests: true, testUses: ["TestKit"]),
+        Module(
+            "ServerCLI",
+            uses: [
+                "ServerRuntime", "CLISupport", "APIProtos", "RPC", "Wire", "Issuance", "Groundwork", "SPIFFE", "HCL",
+                "Telemetry",
+            ],
+            needs: ["SwiftProtobuf", "Logging", "X509", "NIOPosix"], tests: true, testUses: ["TestKit"]),
+    ]),
+    Wing("Agent", [
+        Module(
+            "AgentCore",
+            uses: ["Wire", "RPC", "APIProtos", "PluginAPI", "Issuance", "Groundwork", "SPIFFE", "SPIFFETLS"],
+            needs: nio + ["Logging", "SwiftProtobuf"], tests: true, testUses: ["TestKit", "PluginsBasic"]),
+        Module(
+            "AgentAPI",
+            uses: [
+                "AgentCore", "Wire", "RPC", "WorkloadProtos", "APIProtos", "PluginAPI", "Issuance", "Groundwork",
+                "SPIFFE",
+            ],
+            needs: ["Logging", "SwiftProtobuf", "NIOCore"], tests: true, testUses: ["TestKit"]),
+        Module(
+            "AgentRuntime",
+            uses: [
+                "AgentAPI", "AgentCore", "Wire", "RPC", "PluginsBasic", "PluginAPI", "Issuance", "Telemetry",
+                "Groundwork", "SPIFFE", "SPIFFETLS", "HCL",
+            ],
+            needs: nio + ["Logging", "ServiceLifecycle"], tests: true, testUses: ["TestKit"]),
+        Module(
+            "AgentCLI",
+            uses: [
+                "AgentRuntime", "CLISupport", "WorkloadProtos", "APIProtos", "RPC", "Wire", "Issuance", "Groundwork",
+                "SPIFFE", "SPIFFEWorkloadAPI", "HCL", "Telemetry",
+            ],
+            needs: ["SwiftProtobuf", "Logging", "X509", "NIOPosix"], tests: true, testUses: ["TestKit"]),
+    ]),
+    Wing("Tools", [
+        Module(
+            "CLISupport", uses: ["RPC", "Wire", "APIProtos", "Groundwork", "SPIFFE"], needs: ["SwiftProtobuf", "X509"],
+            tests: true)
+    ]),
+    Wing("Testing", [
+        Module(
+            "TestKit", uses: ["Groundwork", "Issuance", "PluginAPI", "Datastore", "SPIFFE"], needs: ["Logging"]),
+    ]),
+]
+
+func shims() -> [Target] { [
+    .target(name: "CPeerCredentials", path: "Sources/C/CPeerCredentials"),
+    .systemLibrary(
+        name: "CSQLite", path: "Sources/C/CSQLite", pkgConfig: "sqlite3", providers: [.apt(["libsqlite3-dev"])]),
+] }
+
+// External packages: decision records in Documentation/Decisions say why each is here.
+let packages: [(url: String, version: Version, products: [String])] = [
+    ("apple/swift-nio", "2.101.2", ["NIOCore", "NIOPosix", "NIOEmbedded"]),
+    ("apple/swift-nio-http2", "1.46.0", ["NIOHTTP2", "NIOHPACK"]),
+    ("apple/swift-nio-ssl", "2.37.6", ["NIOSSL"]),
+    ("apple/swift-crypto", "4.5.2", ["Crypto", "CryptoExtras"]),
+    ("apple/swift-certificates", "1.21.1", ["X509"]),
+    ("apple/swift-asn1", "1.7.4", ["SwiftASN1"]),
+    ("apple/swift-protobuf", "1.39.0", ["SwiftProtobuf"]),
+    ("apple/swift-log", "1.16.2", ["Logging"]),
+    ("apple/swift-collections", "1.6.0", ["DequeModule"]),
+    ("swift-server/swift-service-lifecycle", "2.13.0", ["ServiceLifecycle"]),
+]
+
+let settings: [SwiftSetting] = [
+    .swiftLanguageMode(.v6),
+    .enableUpcomingFeature("ExistentialAny"),
+    .enableUpcomingFeature("MemberImportVisibility"),
+    .enableUpcomingFeature("InternalImportsByDefault"),
+    .enableUpcomingFeature("NonisolatedNonsendingByDefault"),
+]
+
+func external(_ product: String) -> Target.Dependency {
+    for package in packages where package.products.contains(product) {
+        let identity = package.url.split(separator: "/").last.map(String.init) ?? package.url
+        return .product(name: product, package: identity)
+    }
+    preconditionFailure("no package offers \(product)")
+}
+
+/// `SPIRE_TEST_ONLY=A,B` keeps only the test targets of those modules: a smaller test bundle links faster.
+let onlyTests = Context.environment["SPIRE_TEST_ONLY"].map { Set($0.split(separator: ",").map(String.init)) }
+let programs = ["spire-server": "ServerCLI", "spire-agent": "AgentCLI"]
+
+func targets() -> [Target] {
+    var all = shims()
+    for wing in house {
+        for module in wing.modules {
+            let dependencies =
+                module.uses.map { Target.Dependency.target(name: $0) } + module.needs.map(external)
+            all.append(
+                .target(
+                    name: module.name, dependencies: dependencies, path: "Sources/\(wing.name)/\(module.name)",
+                    exclude: wing.name == "Generated" ? [] : ["README.md"],
+                    swiftSettings: settings + (module.touchesC || wing.name == "Generated" ? [] : [.strictMemorySafety()])))
+            guard module.tests, onlyTests?.contains(module.name) ?? true else { continue }
+            let seen = [module.name] + module.uses.filter { !$0.hasPrefix("C") || $0 == "CLISupport" } + module.testUses
+            let testDependencies =
+                Array(Set(seen)).sorted().map { Target.Dependency.target(name: $0) } + module.needs.map(external)
+                + (module.name == "RPC" ? [external("NIOEmbedded")] : [])
+            all.append(
+                .testTarget(
+                    name: module.name + "Tests", dependencies: testDependencies,
+                    path: "Tests/\(wing.name)/\(module.name)Tests", swiftSettings: settings))
+        }
+    }
+    for (program, module) in programs.sorted(by: { $0.key < $1.key }) {
+        all.append(
+            .executableTarget(
+                name: program, dependencies: [.target(name: module)], path: "Sources/Programs/\(program)",
+                swiftSettings: settings))
+    }
+    return all
+}
+
+let clientProducts = ["SPIFFE", "SPIFFEWorkloadAPI", "SPIFFETLS"]
+
+let package = Package(
+    name: "swift-spire",
+    platforms: [.macOS(.v15)],
+    products: clientProducts.map { .library(name: $0, targets: [$0]) }
+        + programs.keys.sorted().map { .executable(name: $0, targets: [$0]) },
+    dependencies: packages.map { .package(url: "https://github.com/\($0.url)", from: $0.version) },
+    targets: targets()
+)
