@@ -60,7 +60,7 @@ let house: [Wing] = [
             "RPC",
             needs: nio + ["NIOHTTP2", "NIOHPACK", "NIOSSL", "SwiftProtobuf", "DequeModule"], tests: true),
         Module(
-            "Wire", uses: ["RPC", "Groundwork", "SPIFFE", "SPIFFETLS", "CPeerCredentials"],
+            "Wire", uses: ["RPC", "Groundwork", "SPIFFE", "Issuance", "SPIFFETLS", "CPeerCredentials"],
             needs: nio + ["NIOSSL", "X509", "Logging"], tests: true, testUses: ["TestKit", "Issuance"],
             touchesC: true),
     ]),
