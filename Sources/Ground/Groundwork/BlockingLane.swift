@@ -30,7 +30,8 @@ package final class BlockingLane: Sendable {
         }
     }
 
-    private func submit(_ job: @escaping @Sendable () -> Void) {
+    /// Runs `job` on one of the threads, without anybody waiting for it. Accepted work is always run.
+    package func submit(_ job: @escaping @Sendable () -> Void) {
         let start = state.withLock { state in
             state.pending.append(job)
             guard state.running < width else { return false }

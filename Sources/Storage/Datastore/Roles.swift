@@ -136,3 +136,9 @@ package protocol EventReader: Sendable {
 /// Everything a server stores.
 package typealias Datastore = EntryReader & EntryWriter & NodeReader & NodeWriter & BundleReader & BundleWriter
     & JoinTokenStore & CAJournalStore & FederationStore & EventReader
+
+/// Says that this process has changed entries or nodes, so that indexes need not wait for their next poll.
+package protocol ChangeNotifier: Sendable {
+    /// Grows after each commit of this process that changed an entry or a node.
+    var localChanges: Watch<UInt64> { get }
+}
