@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/// The `telemetry` section: which metric sinks there are.
+package struct TelemetryConfig: Sendable, Hashable {
+    /// The `Prometheus` exporter.
+    package struct Prometheus: Sendable, Hashable {
+        package var host = "localhost"
+        package var port = 0
+        package var tls: TLS?
+
+        package init() {}
+    }
+
+    /// `Prometheus.tls`.
+    package struct TLS: Sendable, Hashable {
+        package var certificateFile = ""
+        package var keyFile = ""
+        package var clientCAFile = ""
+        package var usesOwnSVID = false
+        package var authorizedIDs: [String] = []
+
+        package init() {}
+    }
+
+    /// The address of a push sink. `environment` is M3's `env`.
+    package struct Sink: Sendable, Hashable {
+        package var address: String
+        package var environment: String
+
+        package init(address: String, environment: String = "") {
+            self.address = address
+            self.environment = environment
+        }
+    }
+
+    package var prometheus: Prometheus?
+    package var dogStatsd: [Sink] = []
+    package var statsd: [Sink] = []
+    package var m3: [Sink] = []
+    package var inMemory = false
+    /// First part of every metric name; empty means the program's own (`spire_server`, `spire_agent`).
+    package var metricPrefix = ""
+    package var enablesTrustDomainLabel = false
+    package var enablesHostnameLabel = true
+    package var allowedPrefixes: [String] = []
+    package var blockedPrefixes: [String] = []
+    package var allowedLabels: [String] = []
+    package var blockedLabels: [String] = []
+
+    package init() {}
+}
+
+/// The `health_checks` section: the HTTP listener for liveness and readiness.
+package struct HealthChecksConfig: Sendable, Hashable {
+    package var isEnabled = false
+    /// Host to listen on, without brackets.
+    package var bindAddress = "localhost"
+    package var bindPort = "80"
+    package var livePath = "/live"
+    package var readyPath = "/ready"
+
+    package init() {}
+}
