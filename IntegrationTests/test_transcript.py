@@ -1,0 +1,161 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The original's own command-line session, replayed: the same commands give the same text, ids, times and keys aside."""
+import re
+import shlex
+
+import pytest
+
+# What may differ between two runs, and the shape it must have. Order matters: the first that matches wins.
+VARIABLE = re.compile(
+    r"(?P<uuid>[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12})"
+    r"|(?P<jwt>eyJ[\w-]+\.eyJ[\w-]+\.[\w-]{20,})"
+    r"|(?P<time>\d{4}-\d\d-\d\d \d\d:\d\d:\d\d \+0000 UTC)"
+    r"|(?P<rfc>\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ)"
+    r"|(?P<duration>(?<=after )[\d.]+(?:ms|µs|s))"
+    r"|(?P<serial>\b\d{30,40}\b)"
+    r"|(?P<unix>\b1[78]\d{8}\b)"
+    r"|(?P<version>\b1\.15\.3\b)"
+    r"|(?P<blob>[A-Za-z0-9+/_=-]{32,})")
+SHAPE = {
+    "uuid": r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}",
+    "jwt": r"[\w-]+\.[\w-]+\.[\w-]+",
+    "time": r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d \+0000 UTC",
+    "rfc": r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ",
+    "duration": r"[\d.]+(?:ms|µs|s)",
+    "serial": r"\d{1,40}",
+    "unix": r"\d{10}",
+    "version": r"[\w.-]+",
+    "blob": r"[A-Za-z0-9+/_=-]+",
+}
+KEPT = {"uuid", "jwt"}
+
+# Parts of the product that come later.
+LATER = re.compile(r"spire-server (localauthority|logger|federation|debug)|spire-agent debug")
+# Texts of commands that list what is there, which is compared elsewhere.
+LISTING = re.compile(r"^(spire-server|spire-agent|spire-server entry|spire-server entry bogus|spire-server --version)$")
+
+
+def steps(text):
+    for block in re.split(r"^(?=\$ )", text, flags=re.M):
+        if not block.startswith("$ "):
+            continue
+        lines = block.rstrip("\n").split("\n")
+        # Output without a final newline runs into the next stream's line or the exit line.
+        body = re.sub(r"(?<=\S)(?=(?:[12]\| Failed|exit \d+$))", "\n", "\n".join(lines[1:]), flags=re.M).split("\n")
+        status = next((int(line[5:]) for line in body if re.fullmatch(r"exit \d+", line)), None)
+        yield lines[0][2:], {n: [l[3:] for l in body if l.startswith(f"{n}|")] for n in "12"}, status
+
+
+class Ids:
+    """What the original's ids, tokens and keys are called in this run."""
+
+    def __init__(self):
+        self.ours = {}
+
+    def pattern(self, line):
+        out, last, names = [], 0, []
+        for match in VARIABLE.finditer(line):
+            out.append(re.escape(line[last:match.start()]))
+            kind, text = match.lastgroup, match.group(0)
+            if kind in KEPT and text in self.ours:
+                out.append(re.escape(self.ours[text]))
+            else:
+                out.append(f"({SHAPE[kind]})")
+                names.append((kind, text))
+            last = match.end()
+        out.append(re.escape(line[last:]))
+        return re.compile("".join(out)), names
+
+    def learn(self, names, match):
+        for (kind, theirs), ours in zip(names, match.groups()):
+            if kind in KEPT:
+                self.ours.setdefault(theirs, ours)
+
+    def translate(self, text):
+        for theirs, ours in self.ours.items():
+            text = text.replace(theirs, ours)
+        return text
+
+
+def is_pem_body(line):
+    return re.fullmatch(r"[A-Za-z0-9+/=]{4,64}", line) is not None
+
+
+def without_pem_bodies(lines):
+    return [line for line in lines if not is_pem_body(line)]
+
+
+def test_the_originals_session(samples, make_server, make_agent):
+    server = make_server(key_manager="memory").start()
+    agent = make_agent(server, key_manager="memory").start(server.token("spiffe://example.org/node"))
+    ids = Ids()
+    failures = []
+    web_ready = False
+    for command, expected, status in steps((samples / "run" / "transcript.txt").read_text()):
+        if LATER.match(command) or LISTING.match(command) or "bad2.conf" in command or "bad1.conf" in command:
+            continue
+        if command.startswith("timeout") or command.endswith(" -h"):
+            continue
+        words = shlex.split(ids.translate(command))
+        program = server if words[0] == "spire-server" else agent
+        words = [
+            str(server.socket) if w == "api.sock" else str(agent.socket) if w == "agent.sock" else
+            str(server.config) if w == "server.conf" else str(agent.config) if w == "agent.conf" else w
+            for w in words[1:]]
+        if words[:3] == ["api", "fetch", "x509"] and ids.ours and not web_ready and expected["1"]:
+            agent.wait_identity("spiffe://example.org/web")
+            agent.wait_identity("spiffe://example.org/db")
+            web_ready = True
+        result = program.command(*words, check=False)
+        got = {"1": result.stdout.splitlines(), "2": result.stderr.splitlines()}
+        problems = []
+        if status is not None and result.returncode != status:
+            problems.append(f"exit {result.returncode}, not {status}")
+        # Identities are ordered by random entry ids, and a TTL of a minute under its authority is never capped here.
+        unordered = words[:2] == ["api", "fetch"]
+        for stream in "12":
+            if unordered and stream == "1":
+                match_unordered(ids, expected[stream], got[stream], problems)
+                continue
+            theirs, ours = without_pem_bodies(expected[stream]), without_pem_bodies(got[stream])
+            if len(theirs) != len(ours):
+                problems.append(f"stream {stream}: {len(ours)} lines, not {len(theirs)}:\n" + "\n".join(got[stream]))
+                continue
+            for line, our in zip(theirs, ours):
+                pattern, names = ids.pattern(line)
+                match = pattern.fullmatch(our)
+                if match:
+                    ids.learn(names, match)
+                else:
+                    problems.append(f"expected {line!r}\n     got {our!r}")
+        if problems:
+            failures.append("$ " + command[:200] + "\n  " + "\n  ".join(problems))
+    assert not failures, "\n\n".join(failures)
+
+
+def match_unordered(ids, theirs, ours, problems):
+    """Each expected line occurs; used where the order of identities is random."""
+    remaining = list(ours)
+    for line in theirs:
+        pattern, names = ids.pattern(line)
+        for candidate in remaining:
+            match = pattern.fullmatch(candidate)
+            if match:
+                ids.learn(names, match)
+                remaining.remove(candidate)
+                break
+        else:
+            problems.append(f"expected {line[:300]!r} among the output:\n" + "\n".join(ours)[:1500])
+    if remaining:
+        problems.append(f"unexpected lines: {remaining}")
+
+
+@pytest.mark.parametrize("program,command", [("server", "validate"), ("server", "run"), ("agent", "validate"), ("agent", "run")])
+def test_configuration_errors_name_the_place(lab, tmp_path, program, command):
+    broken = tmp_path / "broken.conf"
+    broken.write_text("server {\n  trust_domain = \"a\"\n\n\t")
+    cli = lab.server if program == "server" else lab.agent
+    result = cli.command(command, "-config", broken, check=False)
+    assert result.returncode == 1
+    assert f'unable to decode configuration at "{broken}"' in result.stderr
+    assert "At 4:2: object expected closing RBRACE got: EOF" in result.stderr
