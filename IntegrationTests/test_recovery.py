@@ -1,0 +1,146 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What was issued survives restarts, absences and crashes."""
+import json
+import os
+import random
+import threading
+import time
+
+import pytest
+from conftest import wait_for
+from spiffe import WorkloadApiClient
+
+
+def test_the_agent_serves_from_its_cache_while_the_server_is_away(make_server, make_agent):
+    server = make_server().start()
+    agent = make_agent(server, settings='sync_interval = "1s"').start(server.token("spiffe://example.org/node"))
+    server.entry("spiffe://example.org/w")
+    agent.wait_identity("spiffe://example.org/w")
+    first = agent("api", "fetch", "jwt", "-audience", "a", "-output", "json").stdout
+    server.stop()
+    wait_for(lambda: "Synchronize failed" in agent.log(), "the agent to notice")
+    assert "spiffe://example.org/w" in agent("api", "fetch", "x509").stdout
+    assert agent("api", "fetch", "jwt", "-audience", "a", "-output", "json").stdout == first
+    assert agent("healthcheck").stdout == "Agent is healthy.\n"
+    server.start()
+    server.entry("spiffe://example.org/after")
+    agent.wait_identity("spiffe://example.org/after")
+
+
+def test_restarts_lose_nothing_and_need_no_token(make_server, make_agent):
+    server = make_server().start()
+    agent = make_agent(server).start(server.token("spiffe://example.org/node"))
+    server.entry("spiffe://example.org/w")
+    agent.wait_identity("spiffe://example.org/w")
+    bundle = server("bundle", "show").stdout
+    assert server.stop() == 0
+    assert "Server stopped gracefully" in server.log()
+    server.start()
+    assert server("bundle", "show").stdout == bundle
+    assert agent.stop() == 0
+    assert "Agent stopped gracefully" in agent.log()
+    agent.start()
+    agent.wait_identity("spiffe://example.org/w")
+
+
+@pytest.mark.parametrize("damage", ["", "{", '{"svid": 5}', '{"svid": ["bm90IHBlbQ=="], "bundle": null}'])
+def test_a_half_written_agent_file_is_named_and_left_alone(make_server, make_agent, damage):
+    server = make_server().start()
+    agent = make_agent(server)
+    data = agent.folder / "data"
+    data.mkdir()
+    path = data / "agent-data.json"
+    path.write_text(damage)
+    agent.launch("run", "-config", agent.config, "-joinToken", server.token())
+    assert agent.process.wait(20) == 1
+    assert "agent-data.json" in agent.log()
+    assert path.read_text() == damage
+    assert server("agent", "count").stdout == "0 attested agents\n"
+
+
+@pytest.mark.parametrize("damage", ["{", '{"keys": {"x509-CA-A": "bm90IGEga2V5"}}', "[]"])
+def test_a_half_written_key_file_is_named_and_left_alone(make_server, damage):
+    server = make_server()
+    data = server.folder / "data"
+    data.mkdir()
+    path = data / "keys.json"
+    path.write_text(damage)
+    server.launch("run", "-config", server.config)
+    assert server.process.wait(20) == 1
+    assert "keys.json" in server.log()
+    assert path.read_text() == damage
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", range(6))
+def test_killed_at_random_moments_nothing_registered_is_lost(make_server, make_agent, seed):
+    """kill -9 of server and agent while entries are written and identities rotate."""
+    chance = random.Random(seed)
+    server = make_server(settings='ca_ttl = "2m"\n default_x509_svid_ttl = "20s"\n agent_ttl = "40s"').start()
+    agent = make_agent(server, settings='sync_interval = "1s"').start(server.token("spiffe://example.org/node"))
+    acknowledged = set()
+    stop = threading.Event()
+
+    def register():
+        number = 0
+        while not stop.is_set():
+            number += 1
+            made = server("entry", "create", "-parentID", "spiffe://example.org/node", "-spiffeID",
+                          f"spiffe://example.org/k{number}", "-selector", f"unix:uid:{os.getuid()}", "-output", "json", check=False)
+            if made.returncode == 0:
+                result = json.loads(made.stdout)["results"][0]
+                if result["status"]["code"] == 0:
+                    acknowledged.add(result["entry"]["id"])
+    writer = threading.Thread(target=register)
+    writer.start()
+    try:
+        for _ in range(6):
+            time.sleep(chance.uniform(0.2, 4))
+            victim = chance.choice([server, agent])
+            victim.kill()
+            time.sleep(chance.uniform(0, 1))
+            victim.start()
+            assert "Node attestation was successful" in agent.log()
+    finally:
+        stop.set()
+        writer.join()
+    stored = {entry["id"] for entry in json.loads(server("entry", "show", "-output", "json").stdout)["entries"]}
+    assert acknowledged <= stored
+    assert acknowledged
+    assert agent.log().count("Node attestation was successful") == 1
+    assert server("agent", "count").stdout == "1 attested agent\n"
+    last = json.loads(server("entry", "show", "-output", "json").stdout)["entries"][-1]["spiffe_id"]["path"]
+    agent.wait_identity(f"spiffe://example.org{last}")
+
+
+@pytest.mark.slow
+def test_everything_rotates_for_five_minutes_under_load_without_a_gap(make_server, make_agent):
+    """CA, server, agent and workload identities of a minute; handshakes never fail, identities never lapse."""
+    from test_python_client import PEERS
+    import subprocess
+    import sys
+    from conftest import free_port
+    server = make_server(settings='ca_ttl = "1m"\n default_x509_svid_ttl = "30s"\n agent_ttl = "30s"\n default_jwt_svid_ttl = "20s"').start()
+    agent = make_agent(server, settings='sync_interval = "1s"').start(server.token("spiffe://example.org/node"))
+    server.entry("spiffe://example.org/soak")
+    agent.wait_identity("spiffe://example.org/soak")
+    port = free_port()
+    environment = {**os.environ, "SPIFFE_ENDPOINT_SOCKET": agent.endpoint}
+    listener = subprocess.Popen(
+        [sys.executable, PEERS / "soak_server.py", str(port)], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+        env=environment)
+    assert listener.stdout.readline() == "listening\n"
+    client = subprocess.run(
+        [sys.executable, PEERS / "soak_client.py", str(port), "300"], capture_output=True, text=True, env=environment, timeout=400)
+    listener.terminate()
+    assert client.returncode == 0, client.stdout + client.stderr
+    report = json.loads(client.stdout.splitlines()[-1])
+    assert report["failed"] == 0, client.stdout[-3000:]
+    assert report["handshakes"] > 1000
+    assert report["certificates"] >= 10
+    assert report["jwt"] > 100
+    with WorkloadApiClient(agent.endpoint) as workload:
+        assert workload.fetch_x509_bundles()
+    assert server.log().count("X509 CA activated") >= 5
+    assert server.log().count("JWT key activated") >= 5
+    assert agent.alive() and server.alive()
