@@ -186,6 +186,18 @@ func external(_ product: String) -> Target.Dependency {
 let onlyTests = Context.environment["SPIRE_TEST_ONLY"].map { Set($0.split(separator: ",").map(String.init)) }
 let programs = ["spire-server": "ServerCLI", "spire-agent": "AgentCLI"]
 
+/// `SPIRE_BENCH=1` adds the load generators (Documentation/Decisions/0006): folder under `Benchmarks/` and what it uses.
+let benchmarks: [(name: String, uses: [String], needs: [String])] =
+    Context.environment["SPIRE_BENCH"] == nil
+    ? []
+    : [
+        (
+            "spire-load",
+            ["RPC", "Wire", "APIProtos", "WorkloadProtos", "Issuance", "SPIFFE", "Groundwork"],
+            nio + ["SwiftProtobuf", "X509"]
+        )
+    ]
+
 func targets() -> [Target] {
     var all = shims()
     for wing in house {
@@ -213,6 +225,12 @@ func targets() -> [Target] {
             .executableTarget(
                 name: program, dependencies: [.target(name: module)], path: "Sources/Programs/\(program)",
                 swiftSettings: settings))
+    }
+    for (name, uses, needs) in benchmarks {
+        all.append(
+            .executableTarget(
+                name: name, dependencies: uses.map { .target(name: $0) } + needs.map(external),
+                path: "Benchmarks/\(name)", swiftSettings: settings))
     }
     return all
 }
