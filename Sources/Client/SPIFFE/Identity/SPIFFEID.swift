@@ -10,6 +10,7 @@ public struct SPIFFEID: Sendable, Hashable, Comparable, CustomStringConvertible 
     /// Most bytes of a trust domain name.
     public static let maximumTrustDomainLength = 255
 
+    /// The part between scheme and path.
     public let trustDomain: TrustDomain
     /// Empty, or segments each preceded by a slash.
     public let path: String
@@ -17,18 +18,22 @@ public struct SPIFFEID: Sendable, Hashable, Comparable, CustomStringConvertible 
     /// Parses the text form.
     /// - Throws: `invalid_id` with the rule that was broken.
     public init(_ text: String) throws(SPIFFEError) {
-        guard !text.isEmpty else { throw SPIFFEError(.invalidID, "cannot be empty") }
-        guard text.hasPrefix("spiffe://") else {
+        var text = text
+        text.makeContiguousUTF8()
+        let bytes = text.utf8
+        guard !bytes.isEmpty else { throw SPIFFEError(.invalidID, "cannot be empty") }
+        guard bytes.starts(with: Self.prefix) else {
             throw SPIFFEError(.invalidID, "scheme is missing or invalid")
         }
-        guard text.utf8.count <= Self.maximumLength else {
+        guard bytes.count <= Self.maximumLength else {
             throw SPIFFEError(.invalidID, "SPIFFE ID is longer than \(Self.maximumLength) bytes")
         }
-        let rest = text.utf8.dropFirst("spiffe://".utf8.count)
+        let rest = bytes.dropFirst(Self.prefix.count)
         let slash = rest.firstIndex(of: UInt8(ascii: "/")) ?? rest.endIndex
         try Self.checkTrustDomain(rest[..<slash])
         try Self.checkPath(rest[slash...])
-        trustDomain = TrustDomain(checked: String(text[..<slash].dropFirst("spiffe://".count)))
+        // Only ASCII is left: cutting by bytes cuts between characters.
+        trustDomain = TrustDomain(checked: String(text[rest.startIndex..<slash]))
         path = String(text[slash...])
     }
 
@@ -36,7 +41,7 @@ public struct SPIFFEID: Sendable, Hashable, Comparable, CustomStringConvertible 
     /// - Throws: `invalid_id`.
     public init(_ trustDomain: TrustDomain, path: String) throws(SPIFFEError) {
         try Self.checkPath(path[...].utf8)
-        guard "spiffe://".utf8.count + trustDomain.name.utf8.count + path.utf8.count <= Self.maximumLength else {
+        guard Self.prefix.count + trustDomain.name.utf8.count + path.utf8.count <= Self.maximumLength else {
             throw SPIFFEError(.invalidID, "SPIFFE ID is longer than \(Self.maximumLength) bytes")
         }
         self.trustDomain = trustDomain
@@ -53,15 +58,15 @@ public struct SPIFFEID: Sendable, Hashable, Comparable, CustomStringConvertible 
     /// Whether the ID belongs to `trustDomain`.
     public func isMember(of trustDomain: TrustDomain) -> Bool { self.trustDomain == trustDomain }
 
+    /// Orders by trust domain, then path, byte by byte.
     public static func < (a: SPIFFEID, b: SPIFFEID) -> Bool {
         (a.trustDomain, a.path) < (b.trustDomain, b.path)
     }
 
+    private static let prefix = Array("spiffe://".utf8)
+
     static func checkTrustDomain(_ name: some Collection<UInt8>) throws(SPIFFEError) {
         guard !name.isEmpty else { throw SPIFFEError(.invalidID, "trust domain is missing") }
-        guard name.count <= maximumTrustDomainLength else {
-            throw SPIFFEError(.invalidID, "trust domain is longer than \(maximumTrustDomainLength) bytes")
-        }
         for byte in name {
             switch byte {
             case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "-"),
@@ -73,42 +78,37 @@ public struct SPIFFEID: Sendable, Hashable, Comparable, CustomStringConvertible 
                     "trust domain characters are limited to lowercase letters, numbers, dots, dashes, and underscores")
             }
         }
+        guard name.count <= maximumTrustDomainLength else {
+            throw SPIFFEError(.invalidID, "trust domain is longer than \(maximumTrustDomainLength) bytes")
+        }
     }
 
     static func checkPath(_ path: Substring.UTF8View) throws(SPIFFEError) {
-        if path.isEmpty { return }
-        guard path.first == UInt8(ascii: "/") else {
-            throw SPIFFEError(.invalidID, "path must have a leading slash")
-        }
-        var segment = path.startIndex
-        var index = path.startIndex
+        guard let first = path.first else { return }
+        guard first == UInt8(ascii: "/") else { throw SPIFFEError(.invalidID, "path must have a leading slash") }
+        var length = 0
         var onlyDots = true
-        while true {
-            index = path.index(after: index)
-            let atEnd = index == path.endIndex
-            let byte = atEnd ? UInt8(ascii: "/") : path[index]
-            if byte == UInt8(ascii: "/") {
-                let length = path.distance(from: segment, to: index) - 1
-                if length == 0 {
-                    throw SPIFFEError(
-                        .invalidID,
-                        atEnd ? "path cannot have a trailing slash" : "path cannot contain empty segments")
-                }
+        for byte in path.dropFirst() {
+            switch byte {
+            case UInt8(ascii: "/"):
+                if length == 0 { throw SPIFFEError(.invalidID, "path cannot contain empty segments") }
                 if onlyDots, length <= 2 { throw SPIFFEError(.invalidID, "path cannot contain dot segments") }
-                if atEnd { return }
-                segment = index
+                length = 0
                 onlyDots = true
                 continue
-            }
-            switch byte {
-            case UInt8(ascii: "."): continue
+            case UInt8(ascii: "."):
+                break
             case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
                 UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "-"), UInt8(ascii: "_"):
                 onlyDots = false
             default:
                 throw SPIFFEError(
-                    .invalidID, "path segment characters are limited to letters, numbers, dots, dashes, and underscores")
+                    .invalidID,
+                    "path segment characters are limited to letters, numbers, dots, dashes, and underscores")
             }
+            length += 1
         }
+        if length == 0 { throw SPIFFEError(.invalidID, "path cannot have a trailing slash") }
+        if onlyDots, length <= 2 { throw SPIFFEError(.invalidID, "path cannot contain dot segments") }
     }
 }

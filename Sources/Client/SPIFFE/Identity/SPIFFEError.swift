@@ -17,6 +17,8 @@ public struct SPIFFEError: Error, Sendable, Hashable, CustomStringConvertible {
         public static let invalidJWTSVID = Code("invalid_jwt_svid")
         /// A bundle document is malformed.
         public static let invalidBundle = Code("invalid_bundle")
+        /// A JSON text is malformed, too large or too deep.
+        public static let invalidJSON = Code("invalid_json")
         /// No bundle for the trust domain.
         public static let bundleNotFound = Code("bundle_not_found")
         /// A private key is malformed or does not belong to the certificate.
