@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import APIProtos
+import Groundwork
+import Issuance
+import NIOCore
+import RPC
+import Wire
+
+/// One agent that attests with a join token and has batches signed over mutual TLS.
+struct AgentLoad: Sendable {
+    let options: LoadOptions
+    let group: any EventLoopGroup
+
+    init(_ options: LoadOptions, _ group: any EventLoopGroup) {
+        self.options = options
+        self.group = group
+    }
+
+    private func client(_ identity: TLSIdentity?) -> RPCClient {
+        let parts = options.server.split(separator: ":")
+        let host = parts.first.map(String.init) ?? "127.0.0.1"
+        let port = parts.last.flatMap { Int($0) } ?? 8081
+        return Channels.tls(
+            host: host, port: port, group: group,
+            configuration: .largeAnswers, identity: { identity },
+            verifyServer: { _ in })
+    }
+
+    private func attest() async throws -> TLSIdentity {
+        let key = try LocalKey.generate(.ecP256)
+        var request = Spire_Api_Server_Agent_V1_AttestAgentRequest()
+        request.params.data.type = "join_token"
+        request.params.data.payload = .init(options.token.utf8)
+        request.params.params.csr = .init(try CSR.make(key: key))
+        let first = request
+        let anonymous = client(nil)
+        let chain = try await anonymous.bidirectional(AgentMethods.attestAgent) { writer, responses in
+            try await writer.send(first)
+            guard let answer = try await responses.next() else { throw RPCStatus(.internal, "no answer") }
+            return answer.result.svid.certChain.map { [UInt8]($0) }
+        }
+        await anonymous.close()
+        return TLSIdentity(chain: chain, key: .local(pkcs8: key.pkcs8))
+    }
+
+    func signBatches() async throws {
+        let client = client(try await attest())
+        let entries = try await client.unary(
+            EntryMethods.getAuthorizedEntries, Spire_Api_Server_Entry_V1_GetAuthorizedEntriesRequest()
+        ).entries.map(\.id)
+        guard entries.count >= options.batch else { throw RPCStatus(.internal, "only \(entries.count) entries") }
+        let csr = try CSR.make(key: LocalKey.generate(.ecP256))
+        var request = Spire_Api_Server_Svid_V1_BatchNewX509SVIDRequest()
+        for id in entries.prefix(options.batch) {
+            var item = Spire_Api_Server_Svid_V1_NewX509SVIDParams()
+            item.entryID = id
+            item.csr = .init(csr)
+            request.params.append(item)
+        }
+        let wanted = request
+        try await Meter.run(options, unit: "certificates", each: options.batch) { _ in
+            {
+                let answer = try await client.unary(SVIDMethods.batchNewX509SVID, wanted)
+                if let bad = answer.results.first(where: { $0.status.code != 0 }) {
+                    throw RPCStatus(.internal, bad.status.message)
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/// What one measurement does, from the command line.
+struct LoadOptions: Sendable {
+    var scenario = ""
+    var socket = ""
+    var callers = 1
+    /// How long calls are made.
+    var seconds = 5.0
+    /// A new connection for each call.
+    var fresh = false
+    /// How many entries or streams.
+    var count = 1000
+    /// Items a call.
+    var batch = 50
+    var parent = "spiffe://example.org/node"
+    var token = ""
+    var server = ""
+    /// After the measurement, wait for end of input before going away, so that memory can be read.
+    var hold = false
+
+    init(_ arguments: some Sequence<String>) {
+        var rest = arguments.makeIterator()
+        scenario = rest.next() ?? ""
+        while let name = rest.next() {
+            switch name {
+            case "-fresh": fresh = true
+            case "-hold": hold = true
+            case "-socket": socket = rest.next() ?? ""
+            case "-callers": callers = rest.next().flatMap(Int.init) ?? callers
+            case "-seconds": seconds = rest.next().flatMap(Double.init) ?? seconds
+            case "-count": count = rest.next().flatMap(Int.init) ?? count
+            case "-batch": batch = rest.next().flatMap(Int.init) ?? batch
+            case "-parent": parent = rest.next() ?? parent
+            case "-token": token = rest.next() ?? ""
+            case "-server": server = rest.next() ?? ""
+            default: print("unknown option \(name)")
+            }
+        }
+    }
+}
