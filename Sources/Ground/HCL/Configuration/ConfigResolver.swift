@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/// Decides each value of a configuration: a flag wins over the environment, that over the file, that over the default.
+///
+/// A zero value (empty text, 0, false) never wins over anything, as SPIRE has it: `-logSourceLocation=false` cannot
+/// switch off what the file switches on, and `bind_port = 0` means the default.
+package struct ConfigResolver {
+    /// What was decided, in the order it was asked.
+    package private(set) var origins: [ConfigOrigin] = []
+
+    package init() {}
+
+    /// A text.
+    package mutating func string(
+        _ key: String, flag: String? = nil, environment: String? = nil, file: HCLSetting<String>?,
+        default fallback: String = "", isSecret: Bool = false
+    ) -> String {
+        decide(key, flag, environment, file, fallback, isZero: \.isEmpty, isSecret: isSecret)
+    }
+
+    /// A whole number.
+    package mutating func int(_ key: String, flag: Int? = nil, file: HCLSetting<Int>?, default fallback: Int = 0) -> Int {
+        decide(key, flag, nil, file, fallback, isZero: { $0 == 0 })
+    }
+
+    /// A boolean whose default is false.
+    package mutating func bool(_ key: String, flag: Bool? = nil, file: HCLSetting<Bool>?) -> Bool {
+        decide(key, flag, nil, file, false, isZero: { !$0 })
+    }
+
+    /// A boolean that may be switched off: only a file can, no flag does.
+    package mutating func bool(_ key: String, file: HCLSetting<Bool>?, default fallback: Bool) -> Bool {
+        decide(key, nil, nil, file, fallback, isZero: { _ in false })
+    }
+
+    /// A list of texts.
+    package mutating func strings(_ key: String, file: HCLSetting<[String]>?) -> [String] {
+        decide(key, nil, nil, file, [], isZero: \.isEmpty)
+    }
+
+    private mutating func decide<Value>(
+        _ key: String, _ flag: Value?, _ environment: Value?, _ file: HCLSetting<Value>?, _ fallback: Value,
+        isZero: (Value) -> Bool, isSecret: Bool = false
+    ) -> Value {
+        let candidates: [(Value?, ConfigOrigin.Source)] = [
+            (flag, .flag), (environment, .environment), (file?.value, .file), (fallback, .default),
+        ]
+        for (value, source) in candidates {
+            guard let value, source == .default || !isZero(value) else { continue }
+            origins.append(
+                ConfigOrigin(
+                    key: key, value: isSecret && !isZero(value) ? "(secret)" : "\(value)", source: source,
+                    position: source == .file ? file?.position : nil))
+            return value
+        }
+        return fallback
+    }
+}

@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/// One section of a configuration while it is decoded.
+///
+/// Every accessor names a key, which thereby becomes known; `finish` reports the keys nobody asked for. Key names are
+/// matched in any case. Of repeated keys the last wins, repeated blocks merge. A value of the wrong type is reported
+/// and reads as absent, as does JSON's `null`.
+package final class HCLBlock {
+    /// `server.ca_subject`; empty for the whole file.
+    package let path: String
+    package let position: HCLPosition
+    package let diagnostics: HCLDiagnostics
+    let items: [HCLItem]
+    private var known: [String] = []
+
+    /// The whole of a file.
+    package convenience init(_ root: HCLObject, path: String = "", diagnostics: HCLDiagnostics) {
+        self.init(root.items, path: path, position: root.position, diagnostics: diagnostics)
+    }
+
+    init(_ items: [HCLItem], path: String, position: HCLPosition, diagnostics: HCLDiagnostics) {
+        self.items = items
+        self.path = path
+        self.position = position
+        self.diagnostics = diagnostics
+    }
+
+    /// `path.key`.
+    package func fullName(_ key: String) -> String { path.isEmpty ? key : "\(path).\(key)" }
+
+    /// Whether the block says nothing at all.
+    package var isEmpty: Bool { items.isEmpty }
+
+    /// Every key asked for so far.
+    package var knownKeys: [String] { known }
+
+    /// Marks keys as known without reading them.
+    package func know(_ keys: String...) { known.append(contentsOf: keys) }
+
+    /// Reports the keys that no accessor named. `section` is what SPIRE's log calls this block.
+    package func finish(section: String) {
+        let names = Set(known.map { $0.lowercased() })
+        var seen: Set<String> = []
+        let stray = items.compactMap(\.keys.first).filter { key in
+            !names.contains(key.text.lowercased()) && seen.insert(key.text).inserted
+        }
+        if !stray.isEmpty { diagnostics.unknown(stray, in: section, path: path, known: known) }
+    }
+
+    /// The items of a key, each with the key taken off, absent ones left out.
+    func matches(_ key: String) -> [(item: HCLItem, labels: ArraySlice<HCLKey>)] {
+        known.append(key)
+        let name = key.lowercased()
+        return items.compactMap { item in
+            guard let first = item.keys.first, first.text.lowercased() == name else { return nil }
+            if case .literal(let literal) = item.value, literal.kind == .null { return nil }
+            return (item, item.keys.dropFirst())
+        }
+    }
+
+    /// Where a key is set first, if it is; does not make it known.
+    package func place(of key: String) -> HCLPosition? {
+        items.first { $0.keys.first?.text.lowercased() == key.lowercased() }?.keys.first?.position
+    }
+}

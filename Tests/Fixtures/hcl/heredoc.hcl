@@ -1,0 +1,8 @@
+plain = <<TEXT
+one
+  two
+TEXT
+indented = <<-TEXT
+    three
+      four
+    TEXT
