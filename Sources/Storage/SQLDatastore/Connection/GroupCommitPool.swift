@@ -1,0 +1,208 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package import Groundwork
+import Synchronization
+
+/// A pool for databases with one writer at a time: many readers, and one writing connection that commits whatever has
+/// queued up meanwhile in one transaction, so that the cost of making a commit durable is shared.
+package final class GroupCommitPool: SQLPool {
+    private struct Writers {
+        var pending: [any PendingWrite] = []
+        var isDraining = false
+        var isClosed = false
+    }
+    private struct Readers {
+        var idle: [any SQLConnection] = []
+        var isClosed = false
+    }
+
+    package let dialect: Dialect
+    private let writer: any SQLConnection
+    private let openReader: (@Sendable () throws -> any SQLConnection)?
+    private let writerLane: BlockingLane
+    private let readerLane: BlockingLane
+    private let writers = Mutex(Writers())
+    private let readers = Mutex(Readers())
+
+    /// Most writes that share a transaction: bounds how long the first of them waits.
+    private static let groupLimit = 512
+    private static let attempts = 3
+
+    /// - Parameters:
+    ///   - maxReaders: Connections opened, when needed, for reading.
+    ///   - openReader: `nil` when the writer's connection is the only one that sees the data (in memory).
+    package init(
+        dialect: Dialect, writer: any SQLConnection, maxReaders: Int,
+        openReader: (@Sendable () throws -> any SQLConnection)?
+    ) {
+        self.dialect = dialect
+        self.writer = writer
+        self.openReader = openReader
+        self.writerLane = BlockingLane("datastore.write", width: 1)
+        self.readerLane = BlockingLane("datastore.read", width: max(1, maxReaders))
+    }
+
+    package func read<Result: Sendable>(
+        _ body: @escaping @Sendable (any SQLConnection) throws -> Result
+    ) async throws -> Result {
+        guard let openReader else { return try await write { connection, _ in try body(connection) } }
+        return try await readerLane.run { [self] in
+            do {
+                let connection = try takeReader(openReader)
+                defer { putBack(connection) }
+                try connection.begin(.read)
+                defer { connection.rollback() }
+                return try body(connection)
+            } catch {
+                throw StoreFailure.mapped(error)
+            }
+        }
+    }
+
+    package func write<Result: Sendable>(
+        _ body: @escaping @Sendable (any SQLConnection, WriteMode) throws -> Result
+    ) async throws -> Result {
+        try Task.checkCancellation()
+        return try await withCheckedThrowingContinuation { continuation in
+            let write = Write(body: body, continuation: continuation)
+            let (accepted, start) = writers.withLock { state in
+                if state.isClosed { return (false, false) }
+                state.pending.append(write)
+                let start = !state.isDraining
+                state.isDraining = true
+                return (true, start)
+            }
+            if !accepted { write.finish(Self.closed) }
+            if start { writerLane.submit { self.drain() } }
+        }
+    }
+
+    package func close() async {
+        writers.withLock { $0.isClosed = true }
+        readers.withLock { $0.isClosed = true }
+        try? await writerLane.run { [writer] in writer.close() }
+        let idle = readers.withLock { state in
+            let idle = state.idle
+            state.idle = []
+            return idle
+        }
+        for connection in idle { connection.close() }
+    }
+
+    private static let closed = SpireError(.unavailable, "datastore-sql: the datastore is closed")
+
+    // MARK: Readers
+
+    private func takeReader(_ open: @Sendable () throws -> any SQLConnection) throws -> any SQLConnection {
+        let (idle, isClosed) = readers.withLock { ($0.idle.popLast(), $0.isClosed) }
+        if isClosed {
+            idle?.close()
+            throw Self.closed
+        }
+        return try idle ?? open()
+    }
+
+    private func putBack(_ connection: any SQLConnection) {
+        let kept = readers.withLock { state in
+            if !state.isClosed { state.idle.append(connection) }
+            return !state.isClosed
+        }
+        if !kept { connection.close() }
+    }
+
+    // MARK: The writer
+
+    private func drain() {
+        while true {
+            let group: [any PendingWrite] = writers.withLock { state in
+                let group = Array(state.pending.prefix(Self.groupLimit))
+                state.pending.removeFirst(group.count)
+                if group.isEmpty { state.isDraining = false }
+                return group
+            }
+            if group.isEmpty { return }
+            if group.count > 1, runTogether(group) { continue }
+            for write in group { runAlone(write) }
+        }
+    }
+
+    /// Runs a group in one transaction. - Returns: false when it has to be run one by one instead.
+    private func runTogether(_ group: [any PendingWrite]) -> Bool {
+        var outcomes: [(any Error)?] = []
+        outcomes.reserveCapacity(group.count)
+        do {
+            try writer.begin(.write)
+            for write in group {
+                let before = writer.changeCount
+                do {
+                    try write.attempt(writer, .shared)
+                    outcomes.append(nil)
+                } catch {
+                    guard writer.changeCount == before, writer.isInTransaction, !Self.isRetryable(error) else {
+                        throw error
+                    }
+                    outcomes.append(error)
+                }
+            }
+            try writer.commit()
+        } catch {
+            writer.rollback()
+            return false
+        }
+        for (write, error) in zip(group, outcomes) { write.finish(error.map(StoreFailure.mapped)) }
+        return true
+    }
+
+    private func runAlone(_ write: any PendingWrite) {
+        var attempt = 1
+        while true {
+            do {
+                try writer.begin(.write)
+                try write.attempt(writer, .alone)
+                try writer.commit()
+                return write.finish(nil)
+            } catch {
+                writer.rollback()
+                if Self.isRetryable(error), attempt < Self.attempts {
+                    attempt += 1
+                    continue
+                }
+                return write.finish(StoreFailure.mapped(error))
+            }
+        }
+    }
+
+    private static func isRetryable(_ error: any Error) -> Bool { (error as? SQLFailure)?.kind == .retryable }
+}
+
+/// A write that waits for its turn, whatever its result type.
+private protocol PendingWrite: Sendable {
+    func attempt(_ connection: any SQLConnection, _ mode: WriteMode) throws
+    /// Hands the caller the last attempt's value, or the error.
+    func finish(_ error: (any Error)?)
+}
+
+private final class Write<Value: Sendable>: PendingWrite {
+    private let body: @Sendable (any SQLConnection, WriteMode) throws -> Value
+    private let continuation: CheckedContinuation<Value, any Error>
+    private let value = Mutex<Value?>(nil)
+
+    init(
+        body: @escaping @Sendable (any SQLConnection, WriteMode) throws -> Value,
+        continuation: CheckedContinuation<Value, any Error>
+    ) {
+        self.body = body
+        self.continuation = continuation
+    }
+
+    func attempt(_ connection: any SQLConnection, _ mode: WriteMode) throws {
+        let result = try body(connection, mode)
+        value.withLock { $0 = result }
+    }
+
+    func finish(_ error: (any Error)?) {
+        if let error { return continuation.resume(throwing: error) }
+        if let result = value.withLock({ $0 }) { return continuation.resume(returning: result) }
+        continuation.resume(throwing: SpireError(.internal, "datastore-sql: a write ended without a result"))
+    }
+}

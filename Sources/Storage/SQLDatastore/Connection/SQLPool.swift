@@ -1,0 +1,30 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/// Connections to one database and the rules by which transactions share them.
+package protocol SQLPool: Sendable {
+    var dialect: Dialect { get }
+
+    /// Runs `body` in a read transaction.
+    func read<Result: Sendable>(
+        _ body: @escaping @Sendable (any SQLConnection) throws -> Result
+    ) async throws -> Result
+
+    /// Runs `body` in a write transaction and returns when it is committed.
+    ///
+    /// `body` may run more than once (a retry after a conflict, or because another write of the same group failed), so
+    /// it has no effects but those on the database.
+    func write<Result: Sendable>(
+        _ body: @escaping @Sendable (any SQLConnection, WriteMode) throws -> Result
+    ) async throws -> Result
+
+    /// Waits for what was accepted and closes every connection; later calls fail with `unavailable`.
+    func close() async
+}
+
+/// How much a write may rely on being alone.
+package enum WriteMode: Sendable {
+    /// Other writes share the transaction. After a failure that left changes behind, throw: all run again, alone.
+    case shared
+    /// Nobody else is in the transaction; savepoints may be used.
+    case alone
+}

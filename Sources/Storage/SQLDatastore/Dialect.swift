@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/// What differs between databases in the statements and the schema, as data.
+package struct Dialect: Sendable {
+    /// SPIRE's name of the database type.
+    package var name: String
+    /// Column types of the schema.
+    package var types: ColumnTypes
+    /// What follows a CREATE TABLE's closing parenthesis.
+    package var tableOptions: String
+    /// Quotes a name of the schema.
+    package var quote: @Sendable (String) -> String
+    /// Says which index a table reference is to be read by (`nil`: the row id alone), where the database lets us. The
+    /// text starts with a space. Databases whose planner cannot be told answer with an empty one.
+    package var access: @Sendable (_ index: String?) -> String
+    /// Joins in the order they are written.
+    package var orderedJoin: String
+    /// Ends a SELECT whose rows are about to be changed.
+    package var rowLock: String
+    /// Yields a row if the table named by the parameter exists.
+    package var tableExists: String
+    /// Yields a row if there is any table.
+    package var anyTable: String
+    /// Largest row id a page token may hold.
+    package var largestToken: Int64
+
+    package struct ColumnTypes: Sendable {
+        package var id: String
+        package var reference: String
+        package var int32: String
+        package var int64: String
+        package var bool: String
+        package var string: String
+        package var time: String
+        package var bytes: String
+    }
+}

@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package import Datastore
+
+extension SQLDatastore: EntryReader {
+    package func entry(id: String) async throws -> RegistrationEntry? {
+        try await pool.read { [self] in try fetchEntry(id: id, on: $0)?.entry }
+    }
+
+    package func entries(ids: [String]) async throws -> [RegistrationEntry] {
+        let wanted = Set(ids).sorted().map { SQLValue.text($0) }
+        return try await pool.read { [self] connection in
+            var rowIDs: [Int64] = []
+            let byID = pool.dialect.access("uix_registered_entries_entry_id")
+            try ValueLists.each(wanted, padding: .null) { condition, values in
+                rowIDs += try connection.numbers(
+                    "SELECT e.id FROM registered_entries AS e\(byID) WHERE e.entry_id \(condition)", values)
+            }
+            return try fetchEntries(rowIDs: rowIDs.sorted(), on: connection).entries
+        }
+    }
+
+    package func listEntries(_ filter: EntryFilter, page: PageRequest?) async throws -> Page<RegistrationEntry> {
+        let range = try RowRange(page, pool.dialect)
+        return try await pool.read { [self] connection in
+            var rows = EntryRows()
+            guard let query = try EntryQuery.make(filter, range, on: connection, pool.dialect) else { return Page([]) }
+            try connection.query(query.sql, query.values) { try rows.add($0) }
+            try rows.complete(connection, pool.dialect)
+            return Page(rows.entries, nextToken: range.nextToken(rows.ids.last))
+        }
+    }
+
+    package func countEntries(_ filter: EntryFilter) async throws -> Int {
+        let everything = try RowRange(nil, pool.dialect)
+        return try await pool.read { [self] connection in
+            let query = try EntryQuery.make(filter, everything, counting: true, on: connection, pool.dialect)
+            guard let query else { return 0 }
+            return Int(try connection.number(query.sql, query.values) ?? 0)
+        }
+    }
+
+    // MARK: Inside transactions
+
+    func fetchEntry(
+        id: String, on connection: any SQLConnection
+    ) throws -> (rowID: Int64, entry: RegistrationEntry)? {
+        var rows = EntryRows()
+        try connection.query(entryStatements.byEntryID + pool.dialect.rowLock, [.text(id)]) { try rows.add($0) }
+        try rows.complete(connection, pool.dialect)
+        guard let rowID = rows.ids.first, let entry = rows.entries.first else { return nil }
+        return (rowID, entry)
+    }
+
+    /// - Parameter rowIDs: Ascending.
+    func fetchEntries(rowIDs: [Int64], on connection: any SQLConnection) throws -> EntryRows {
+        var rows = EntryRows()
+        let byRow = pool.dialect.access(nil)
+        try ValueLists.each(rowIDs.map { .integer($0) }, padding: .integer(Int64(-1))) { condition, values in
+            try connection.query(
+                """
+                SELECT \(EntryStatements.columns) FROM registered_entries AS e\(byRow) \
+                WHERE e.id \(condition) ORDER BY e.id
+                """, values
+            ) { try rows.add($0) }
+        }
+        try rows.complete(connection, pool.dialect)
+        return rows
+    }
+}

@@ -1,0 +1,124 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package import Datastore
+package import Groundwork
+import Logging
+
+extension SQLDatastore: EntryWriter {
+    package func createEntry(_ entry: RegistrationEntry) async throws -> EntryCreation {
+        let entry = try prepared(entry)
+        let now = now()
+        return try await change { [self] connection, _ in
+            var create = CreateEntry(store: self, connection: connection, now: now)
+            return try create(entry)
+        }
+    }
+
+    package func createEntries(
+        _ entries: [RegistrationEntry]
+    ) async throws -> [Result<EntryCreation, SpireError>] {
+        if entries.isEmpty { return [] }
+        let now = now()
+        let prepared = entries.map { entry in Result { try self.prepared(entry) } }
+        return try await change { [self] connection, mode in
+            var create = CreateEntry(store: self, connection: connection, now: now)
+            return try prepared.map { entry in
+                try separately(connection, mode) { try create(try entry.get()) }
+            }
+        }
+    }
+
+    /// Runs one of many operations of a transaction such that its failure leaves nothing of it behind and does not
+    /// concern the others.
+    private func separately<Value>(
+        _ connection: any SQLConnection, _ mode: WriteMode, _ body: () throws -> Value
+    ) throws -> Result<Value, SpireError> {
+        // Savepoints cost a copy of each page touched, so they are made only after a first attempt without failed.
+        if mode == .alone { try connection.execute("SAVEPOINT one", []) }
+        let before = connection.changeCount
+        do {
+            let value = try body()
+            if mode == .alone { try connection.execute("RELEASE SAVEPOINT one", []) }
+            return .success(value)
+        } catch {
+            let clean = connection.changeCount == before && connection.isInTransaction
+            guard connection.isInTransaction, clean || mode == .alone, !(error is CancellationError),
+                (error as? SQLFailure)?.kind != .retryable
+            else { throw error }
+            if mode == .alone {
+                try connection.execute("ROLLBACK TO SAVEPOINT one", [])
+                try connection.execute("RELEASE SAVEPOINT one", [])
+            }
+            let mapped = StoreFailure.mapped(error)
+            return .failure(mapped as? SpireError ?? SpireError(.unknown, "datastore-sql: \(mapped)"))
+        }
+    }
+
+    private func prepared(_ entry: RegistrationEntry) throws -> RegistrationEntry {
+        try EntryValidation.checkNew(entry)
+        var entry = entry
+        if entry.id.isEmpty { entry.id = random.uuid() }
+        return entry
+    }
+
+    package func updateEntry(
+        _ entry: RegistrationEntry, fields: EntryFields
+    ) async throws -> RegistrationEntry {
+        try EntryValidation.checkUpdated(entry, fields)
+        let now = now()
+        return try await change { [self] connection, _ in
+            try UpdateEntry(store: self, connection: connection, now: now)(entry, fields)
+        }
+    }
+
+    @discardableResult
+    package func deleteEntry(id: String) async throws -> RegistrationEntry {
+        let now = now()
+        return try await change { [self] connection, _ in
+            guard let (rowID, entry) = try fetchEntry(id: id, on: connection) else {
+                throw StoreFailure.recordNotFound
+            }
+            try removeEntry(entry.id, rowID, now, on: connection)
+            return entry
+        }
+    }
+
+    package func pruneEntries(expiredBefore now: Int64) async throws -> [RegistrationEntry] {
+        let stamp = self.now()
+        var pruned: [RegistrationEntry] = []
+        while true {
+            let batch: [RegistrationEntry] = try await change { [self] connection, _ in
+                let rowIDs = try connection.numbers(
+                    entryStatements.expired, [.integer(now), .integer(Self.pruneBatch)])
+                let rows = try fetchEntries(rowIDs: rowIDs, on: connection)
+                for (rowID, entry) in zip(rows.ids, rows.entries) {
+                    try removeEntry(entry.id, rowID, stamp, on: connection)
+                }
+                return rows.entries
+            }
+            for entry in batch {
+                logger.info(
+                    "Pruned an expired registration",
+                    metadata: [
+                        LogKey.spiffeID: "\(entry.spiffeID)", LogKey.parentID: "\(entry.parentID)",
+                        "registration_id": "\(entry.id)",
+                    ])
+            }
+            pruned += batch
+            if batch.count < Int(Self.pruneBatch) { return pruned }
+        }
+    }
+
+    /// Short transactions, so that other writers get in between.
+    private static let pruneBatch: Int64 = 500
+
+    /// Removes a row with everything that hangs on it and records the change.
+    func removeEntry(_ id: String, _ rowID: Int64, _ now: SQLTime, on connection: any SQLConnection) throws {
+        let row: [SQLValue] = [.integer(rowID)]
+        try connection.execute(entryStatements.deleteFederated, row)
+        try connection.execute(entryStatements.deleteSelectors, row)
+        try connection.execute(entryStatements.deleteDNSNames, row)
+        try connection.execute(entryStatements.delete, row)
+        try insertEntryEvent(id, now, on: connection)
+    }
+}

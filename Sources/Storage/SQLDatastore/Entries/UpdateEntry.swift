@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import Datastore
+
+/// Changes fields of one entry within a transaction.
+struct UpdateEntry {
+    let store: SQLDatastore
+    let connection: any SQLConnection
+    let now: SQLTime
+
+    func callAsFunction(_ wanted: RegistrationEntry, _ fields: EntryFields) throws -> RegistrationEntry {
+        guard let (rowID, stored) = try store.fetchEntry(id: wanted.id, on: connection) else {
+            throw StoreFailure.recordNotFound
+        }
+        var entry = merged(stored, wanted, fields)
+        try EntryValidation.checkUpdated(entry, fields)
+        entry.revisionNumber += 1
+        let statements = store.entryStatements
+        try connection.execute(
+            statements.update,
+            [
+                .time(now), .text(entry.spiffeID), .text(entry.parentID), .integer(entry.x509SVIDTTL),
+                .bool(entry.admin), .bool(entry.downstream), .integer(entry.expiresAt),
+                .integer(entry.revisionNumber), .bool(entry.storeSVID), .text(entry.hint),
+                .integer(entry.jwtSVIDTTL), try AttributesBlob.encode(entry.additionalAttributes), .integer(rowID),
+            ])
+        if fields.contains(.selectors) {
+            try connection.execute(statements.deleteSelectors, [.integer(rowID)])
+            try store.insertSelectors(entry.selectors, rowID, now, on: connection)
+        }
+        if fields.contains(.dnsNames) {
+            try connection.execute(statements.deleteDNSNames, [.integer(rowID)])
+            try store.insertDNSNames(entry.dnsNames, rowID, now, on: connection)
+        }
+        if fields.contains(.federatesWith) {
+            let bundles = Set(try entry.federatesWith.map { try store.bundleRowID($0, on: connection) })
+            try connection.execute(statements.deleteFederated, [.integer(rowID)])
+            for bundle in bundles.sorted() {
+                try connection.execute(statements.insertFederated, [.integer(bundle), .integer(rowID)])
+            }
+        }
+        try store.insertEntryEvent(entry.id, now, on: connection)
+        return entry
+    }
+
+    private func merged(
+        _ stored: RegistrationEntry, _ wanted: RegistrationEntry, _ fields: EntryFields
+    ) -> RegistrationEntry {
+        var entry = stored
+        if fields.contains(.spiffeID) { entry.spiffeID = wanted.spiffeID }
+        if fields.contains(.parentID) { entry.parentID = wanted.parentID }
+        if fields.contains(.selectors) { entry.selectors = wanted.selectors }
+        if fields.contains(.x509SVIDTTL) { entry.x509SVIDTTL = wanted.x509SVIDTTL }
+        if fields.contains(.jwtSVIDTTL) { entry.jwtSVIDTTL = wanted.jwtSVIDTTL }
+        if fields.contains(.federatesWith) { entry.federatesWith = wanted.federatesWith }
+        if fields.contains(.admin) { entry.admin = wanted.admin }
+        if fields.contains(.downstream) { entry.downstream = wanted.downstream }
+        if fields.contains(.expiresAt) { entry.expiresAt = wanted.expiresAt }
+        if fields.contains(.dnsNames) { entry.dnsNames = wanted.dnsNames }
+        if fields.contains(.storeSVID) { entry.storeSVID = wanted.storeSVID }
+        if fields.contains(.hint) { entry.hint = wanted.hint }
+        if fields.contains(.additionalAttributes) { entry.additionalAttributes = wanted.additionalAttributes }
+        return entry
+    }
+}

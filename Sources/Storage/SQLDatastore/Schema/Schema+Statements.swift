@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: Apache-2.0
+
+extension Schema {
+    /// The statements that create everything in an empty database, in the original's spelling.
+    package static func creation(_ dialect: Dialect) -> [String] {
+        tables.map { statement(for: $0, dialect) }
+            + tables.flatMap { table in table.indexes.map { statement(for: $0, on: table, dialect) } }
+    }
+
+    static func type(_ type: ColumnType, _ dialect: Dialect) -> String {
+        let types = dialect.types
+        return switch type {
+        case .reference: types.reference
+        case .int32: types.int32
+        case .int64: types.int64
+        case .bool: types.bool
+        case .string: types.string
+        case .requiredString: types.string + " NOT NULL"
+        case .time: types.time
+        case .bytes: types.bytes
+        }
+    }
+
+    static func statement(adding column: Column, to table: String, _ dialect: Dialect) -> String {
+        "ALTER TABLE \(dialect.quote(table)) ADD \(dialect.quote(column.name)) \(type(column.type, dialect))"
+    }
+
+    private static func statement(for table: Table, _ dialect: Dialect) -> String {
+        var parts: [String] = []
+        if !table.isJoinTable {
+            parts.append("\(dialect.quote("id")) \(dialect.types.id)")
+            parts.append("\(dialect.quote("created_at")) \(dialect.types.time)")
+            parts.append("\(dialect.quote("updated_at")) \(dialect.types.time)")
+        }
+        for column in table.columns {
+            parts.append("\(dialect.quote(column.name)) \(type(column.type, dialect))")
+        }
+        let columns = parts.joined(separator: ",")
+        let key = table.columns.map { dialect.quote($0.name) }.joined(separator: ",")
+        let end = table.isJoinTable ? ", PRIMARY KEY (\(key)))" : " )"
+        return "CREATE TABLE \(dialect.quote(table.name)) (" + columns + end + dialect.tableOptions
+    }
+
+    private static func statement(for index: Index, on table: Table, _ dialect: Dialect) -> String {
+        // The original quotes only names without an underscore; the text is kept by SQLite and compared by people.
+        let columns = index.columns.map { $0.contains("_") ? $0 : dialect.quote($0) }.joined(separator: ", ")
+        let kind = index.isUnique ? "CREATE UNIQUE INDEX" : "CREATE INDEX"
+        return "\(kind) \(index.name) ON \(dialect.quote(table.name))(\(columns)) "
+    }
+}
