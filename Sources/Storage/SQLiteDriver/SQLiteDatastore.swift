@@ -46,9 +46,10 @@ package enum SQLiteDatastore {
     private static func makePool(
         _ location: SQLiteLocation, _ configuration: SQLDatastoreConfiguration, _ logger: Logger
     ) throws -> (pool: GroupCommitPool, writer: SQLiteConnection) {
-        let trace: (@Sendable (String) -> Void)? =
-            configuration.logSQL
-            ? { logger.debug("SQL statement", metadata: ["subsystem_name": "gorm", "sql": "\($0)"]) } : nil
+        let log: @Sendable (String) -> Void = { sql in
+            logger.debug("SQL statement", metadata: [LogKey.subsystem: "gorm", "sql": "\(sql)"])
+        }
+        let trace = configuration.logSQL ? log : nil
         do {
             if let path = location.path { createPrivately(path) }
             let uri = location.uri
@@ -66,16 +67,13 @@ package enum SQLiteDatastore {
             logger.info(
                 "Connected to SQL database",
                 metadata: ["type": "sqlite3", "version": "\(version)", "read_only": "false"])
-            let openReader: (@Sendable () throws -> any SQLConnection)? =
-                location.path == nil
-                ? nil
-                : {
-                    try SQLiteConnection(
-                        opening: uri, flags: SQLITE_OPEN_READWRITE,
-                        pragmas: ["PRAGMA query_only = ON", "PRAGMA temp_store = MEMORY", readerCache], trace: trace)
-                }
+            let openReader: @Sendable () throws -> any SQLConnection = {
+                try SQLiteConnection(
+                    opening: uri, flags: SQLITE_OPEN_READWRITE,
+                    pragmas: ["PRAGMA query_only = ON", "PRAGMA temp_store = MEMORY", readerCache], trace: trace)
+            }
             let pool = GroupCommitPool(
-                dialect: .sqlite, writer: writer, maxReaders: configuration.maxReaders, openReader: openReader)
+                dialect: .sqlite, writer: writer, maxReaders: configuration.maxReaders, openReader: location.path == nil ? nil : openReader)
             return (pool, writer)
         } catch {
             throw explained(error, location)

@@ -3,6 +3,14 @@
 import CSQLite
 import SQLDatastore
 
+#if canImport(Glibc)
+import Glibc
+#elseif canImport(Musl)
+import Musl
+#else
+import Darwin
+#endif
+
 /// A prepared statement; while it runs it is also its current row.
 final class SQLiteStatement: SQLRow {
     private var compiled: OpaquePointer?
@@ -98,8 +106,9 @@ final class SQLiteStatement: SQLRow {
     func text(_ column: Int, unless same: String) -> String {
         let bytes = bytes(column)
         let isSame = same.utf8.withContiguousStorageIfAvailable { known in
-            known.count == bytes.count
-                && (known.isEmpty || memcmp(known.baseAddress, bytes.baseAddress, known.count) == 0)
+            guard known.count == bytes.count else { return false }
+            guard let a = known.baseAddress, let b = bytes.baseAddress else { return true }
+            return memcmp(a, b, known.count) == 0
         }
         return isSame == true ? same : String(decoding: bytes, as: UTF8.self)
     }
@@ -117,11 +126,3 @@ final class SQLiteStatement: SQLRow {
         }
     }
 }
-
-#if canImport(Glibc)
-import Glibc
-#elseif canImport(Musl)
-import Musl
-#else
-import Darwin
-#endif

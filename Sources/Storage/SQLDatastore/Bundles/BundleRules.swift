@@ -30,7 +30,7 @@ extension TrustBundle {
     /// - Returns: whether anything was dropped.
     mutating func prune(expiredBefore cutoff: Int64) throws -> Bool {
         let before = (x509Authorities.count, jwtAuthorities.count, witAuthorities.count)
-        try x509Authorities.removeAll { try facts($0).notAfter <= cutoff }
+        x509Authorities = try x509Authorities.filter { try facts($0).notAfter > cutoff }
         if x509Authorities.isEmpty { throw StoreFailure.sql("prune failed: would prune all certificates") }
         jwtAuthorities.removeAll { $0.expiresAt <= cutoff }
         if jwtAuthorities.isEmpty, before.1 > 0 {

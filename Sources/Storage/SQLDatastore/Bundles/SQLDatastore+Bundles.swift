@@ -63,11 +63,12 @@ extension SQLDatastore: BundleWriter {
     package func appendBundle(_ bundle: TrustBundle) async throws -> TrustBundle {
         let now = now()
         return try await pool.write { [self] connection, _ in
-            guard var (rowID, stored) = try fetchBundle(bundle.trustDomainID, on: connection) else {
+            guard let found = try fetchBundle(bundle.trustDomainID, on: connection) else {
                 try insert(bundle, now, on: connection)
                 return bundle
             }
-            if stored.append(bundle) { try store(stored, rowID, now, on: connection) }
+            var stored = found.bundle
+            if stored.append(bundle) { try store(stored, found.rowID, now, on: connection) }
             return stored
         }
     }
@@ -82,9 +83,10 @@ extension SQLDatastore: BundleWriter {
     package func pruneBundle(trustDomainID: String, expiredBefore cutoff: Int64) async throws -> Bool {
         let now = now()
         return try await pool.write { [self] connection, _ in
-            guard var (rowID, bundle) = try fetchBundle(trustDomainID, on: connection) else { return false }
+            guard let found = try fetchBundle(trustDomainID, on: connection) else { return false }
+            var bundle = found.bundle
             guard try bundle.prune(expiredBefore: cutoff) else { return false }
-            try store(bundle, rowID, now, on: connection)
+            try store(bundle, found.rowID, now, on: connection)
             return true
         }
     }
@@ -118,11 +120,12 @@ extension SQLDatastore: BundleWriter {
     ) async throws -> Result {
         let now = now()
         return try await pool.write { [self] connection, _ in
-            guard var (rowID, bundle) = try fetchBundle(trustDomainID, on: connection) else {
+            guard let found = try fetchBundle(trustDomainID, on: connection) else {
                 throw StoreFailure.recordNotFound
             }
+            var bundle = found.bundle
             let result = try change(&bundle)
-            try store(bundle, rowID, now, on: connection)
+            try store(bundle, found.rowID, now, on: connection)
             return result
         }
     }

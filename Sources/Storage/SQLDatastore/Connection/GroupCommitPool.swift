@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package import Groundwork
+import Groundwork
 import Synchronization
 
 /// A pool for databases with one writer at a time: many readers, and one writing connection that commits whatever has

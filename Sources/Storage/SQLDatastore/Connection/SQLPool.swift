@@ -13,6 +13,7 @@ package protocol SQLPool: Sendable {
     ///
     /// `body` may run more than once (a retry after a conflict, or because another write of the same group failed), so
     /// it has no effects but those on the database.
+    @discardableResult
     func write<Result: Sendable>(
         _ body: @escaping @Sendable (any SQLConnection, WriteMode) throws -> Result
     ) async throws -> Result

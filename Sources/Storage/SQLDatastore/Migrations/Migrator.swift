@@ -11,9 +11,9 @@ struct Migrator {
     let logger: Logger
 
     /// One step; its effect and the new version are committed together.
-    struct Step {
+    struct Step: Sendable {
         var from: Int64
-        var apply: (any SQLConnection, Dialect) throws -> Void
+        var apply: @Sendable (any SQLConnection, Dialect) throws -> Void
     }
 
     /// In order, each from its version to the next.

@@ -23,9 +23,10 @@ extension SQLDatastore: NodeWriter {
     package func updateNode(_ node: AttestedNode, fields: NodeFields) async throws -> AttestedNode {
         let now = now()
         return try await change { [self] connection, _ in
-            guard var (rowID, stored) = try fetchNode(node.spiffeID, on: connection) else {
+            guard let found = try fetchNode(node.spiffeID, on: connection) else {
                 throw StoreFailure.recordNotFound
             }
+            var stored = found.node
             if fields.contains(.serialNumber) { stored.serialNumber = node.serialNumber }
             if fields.contains(.expiresAt) { stored.expiresAt = node.expiresAt }
             if fields.contains(.newSerialNumber) { stored.newSerialNumber = node.newSerialNumber }
@@ -37,7 +38,7 @@ extension SQLDatastore: NodeWriter {
                 [
                     .time(now), .text(stored.serialNumber), .time(SQLTime(seconds: stored.expiresAt)),
                     .text(stored.newSerialNumber), .time(unlessZero: stored.newExpiresAt),
-                    .bool(stored.canReattest), .text(stored.agentVersion), .integer(rowID),
+                    .bool(stored.canReattest), .text(stored.agentVersion), .integer(found.rowID),
                 ])
             try insertNodeEvent(stored.spiffeID, now, on: connection)
             return stored
