@@ -45,7 +45,7 @@ let house: [Wing] = [
     ]),
     Wing("Client", [
         Module("SPIFFE", needs: ["Crypto", "CryptoExtras", "X509", "SwiftASN1"], tests: true),
-        Module("SPIFFETLS", uses: ["SPIFFE"], needs: nio + ["NIOSSL", "X509"], tests: true),
+        Module("SPIFFETLS", uses: ["SPIFFE"], needs: nio + ["NIOSSL", "NIOTLS", "X509"], tests: true),
         Module(
             "SPIFFEWorkloadAPI", uses: ["SPIFFE", "RPC", "WorkloadProtos"], needs: nio + ["SwiftProtobuf"], tests: true),
     ]),
@@ -154,7 +154,7 @@ func shims() -> [Target] { [
 
 // External packages: decision records in Documentation/Decisions say why each is here.
 let packages: [(url: String, version: Version, products: [String])] = [
-    ("apple/swift-nio", "2.101.2", ["NIOCore", "NIOPosix", "NIOEmbedded"]),
+    ("apple/swift-nio", "2.101.2", ["NIOCore", "NIOPosix", "NIOEmbedded", "NIOTLS"]),
     ("apple/swift-nio-http2", "1.46.0", ["NIOHTTP2", "NIOHPACK"]),
     ("apple/swift-nio-ssl", "2.37.6", ["NIOSSL"]),
     ("apple/swift-crypto", "4.5.2", ["Crypto", "CryptoExtras"]),
