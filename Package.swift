@@ -45,9 +45,13 @@ let house: [Wing] = [
     ]),
     Wing("Client", [
         Module("SPIFFE", needs: ["Crypto", "CryptoExtras", "X509", "SwiftASN1"], tests: true),
-        Module("SPIFFETLS", uses: ["SPIFFE"], needs: nio + ["NIOSSL", "NIOTLS", "X509"], tests: true),
+        Module("SPIFFETesting", uses: ["SPIFFE"], needs: ["Crypto", "X509", "SwiftASN1"]),
         Module(
-            "SPIFFEWorkloadAPI", uses: ["SPIFFE", "RPC", "WorkloadProtos"], needs: nio + ["SwiftProtobuf"], tests: true),
+            "SPIFFETLS", uses: ["SPIFFE"], needs: nio + ["NIOSSL", "NIOTLS", "X509"], tests: true,
+            testUses: ["SPIFFETesting"]),
+        Module(
+            "SPIFFEWorkloadAPI", uses: ["SPIFFE", "RPC", "WorkloadProtos"], needs: nio + ["SwiftProtobuf"], tests: true,
+            testUses: ["SPIFFETesting"]),
     ]),
     Wing("Ground", [
         Module("Groundwork", needs: ["Logging"], tests: true, testUses: ["TestKit"], touchesC: true),
@@ -235,7 +239,7 @@ func targets() -> [Target] {
     return all
 }
 
-let clientProducts = ["SPIFFE", "SPIFFEWorkloadAPI", "SPIFFETLS"]
+let clientProducts = ["SPIFFE", "SPIFFEWorkloadAPI", "SPIFFETLS", "SPIFFETesting"]
 
 let package = Package(
     name: "swift-spire",

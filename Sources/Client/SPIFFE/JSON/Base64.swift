@@ -2,15 +2,15 @@
 
 /// Base64 in both alphabets, strict: no stray characters, no bits left over.
 /// > Spec: RFC 4648 §4, §5.
-enum Base64 {
-    enum Alphabet {
+package enum Base64 {
+    package enum Alphabet {
         /// `+/` with padding.
         case standard
         /// `-_` without padding.
         case url
     }
 
-    static func encode(_ bytes: some Collection<UInt8>, _ alphabet: Alphabet) -> String {
+    package static func encode(_ bytes: some Collection<UInt8>, _ alphabet: Alphabet) -> String {
         let symbols = alphabet == .standard ? standardSymbols : urlSymbols
         var out: [UInt8] = []
         out.reserveCapacity((bytes.count + 2) / 3 * 4)
@@ -30,7 +30,7 @@ enum Base64 {
     }
 
     /// Returns `nil` when `text` is anything but one whole encoding.
-    static func decode(_ text: some BidirectionalCollection<UInt8>, _ alphabet: Alphabet) -> [UInt8]? {
+    package static func decode(_ text: some BidirectionalCollection<UInt8>, _ alphabet: Alphabet) -> [UInt8]? {
         var count = text.count
         var symbols = text[...]
         if alphabet == .standard {
