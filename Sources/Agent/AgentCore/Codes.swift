@@ -15,6 +15,8 @@ extension SpireError.Code {
     package static let serverIdentity = SpireError.Code("agent.server_identity", wire: .unavailable)
     /// The server's answer lacks something it must hold.
     package static let serverAnswer = SpireError.Code("agent.server_answer")
+    /// A call to the server failed.
+    package static let serverCall = SpireError.Code("agent.server_call", wire: .unavailable)
     /// Node attestation did not lead to an identity.
     package static let attestation = SpireError.Code("agent.attestation")
     /// The agent's own SVID has expired and could not be replaced.
@@ -29,7 +31,7 @@ extension SpireError.Code {
     package static let jwtUnavailable = SpireError.Code("agent.jwt_unavailable", wire: .unavailable)
     /// Everything an agent can report beyond the common codes.
     package static let agentCodes: [SpireError.Code] = [
-        .storageMalformed, .syncProtocol, .bootstrapBundle, .serverUntrusted, .serverIdentity, .serverAnswer,
+        .storageMalformed, .syncProtocol, .bootstrapBundle, .serverUntrusted, .serverIdentity, .serverAnswer, .serverCall,
         .attestation, .svidExpired, .notAttested, .banned, .mustRebootstrap, .jwtUnavailable,
     ]
 }

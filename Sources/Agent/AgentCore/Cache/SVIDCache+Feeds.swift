@@ -1,7 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package import Groundwork
-
 extension SVIDCache {
     /// Begins to follow a set of selectors.
     /// - Parameter now: `TimeSource.uptime`.

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package import FoundationEssentials
-package import Groundwork
+import Groundwork
 package import SPIFFE
 
 /// The agent's entries, bundles and X.509-SVIDs, and who waits for them. A pure machine: its owner locks it, signs what
@@ -155,6 +154,23 @@ package struct SVIDCache {
     }
 
     // MARK: Bundles
+
+    /// Trust domains whose bundles are needed once `outcome` has been applied, ascending, without the agent's own.
+    package func federatedDomains(after outcome: EntrySync.Outcome) -> [TrustDomain] {
+        var domains: Set<TrustDomain> = []
+        switch outcome {
+        case .complete(let entries):
+            for entry in entries { domains.formUnion(entry.federatesWith) }
+        case .delta(let present, let changed):
+            for entry in changed { domains.formUnion(entry.federatesWith) }
+            let replaced = Set(changed.map(\.id))
+            for (id, record) in records where !record.entry.federatesWith.isEmpty {
+                if present.contains(id), !replaced.contains(id) { domains.formUnion(record.entry.federatesWith) }
+            }
+        }
+        domains.remove(trustDomain)
+        return domains.sorted()
+    }
 
     /// Takes the bundles of a synchronisation; the agent's own is never dropped. Call `publish` afterwards.
     /// - Returns: the trust domains whose bundle came, went or changed.

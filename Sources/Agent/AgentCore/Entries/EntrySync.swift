@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package import Groundwork
+import Groundwork
 
 /// The agent's half of the `SyncAuthorizedEntries` conversation, without the wire.
 ///
