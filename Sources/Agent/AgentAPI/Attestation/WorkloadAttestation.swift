@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 
 package import AgentCore
+import Groundwork
 package import Logging
 package import PluginAPI
-package import RPC
+import RPC
 package import Wire
-import Groundwork
 
 /// Finds out the selectors of a calling process: asks every attestor, then makes sure that it is still the process that
 /// connected.

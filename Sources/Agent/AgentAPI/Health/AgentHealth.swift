@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import APIProtos
-package import AgentCore
+import AgentCore
 package import RPC
 package import Wire
 

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package import AgentCore
+import AgentCore
 package import Groundwork
-package import RPC
+import RPC
 import Wire
 
 /// Limits how often workloads with the same selectors may call a method.

@@ -53,9 +53,11 @@ extension WorkloadAPI {
 
     private static func value(_ json: JSONValue, depth: Int) -> Google_Protobuf_Value {
         // Deeper than any claim needs, and less deep than a decoder on the other side allows.
-        guard depth < 32 else { return Google_Protobuf_Value(nullValue: .nullValue) }
+        var null = Google_Protobuf_Value()
+        null.nullValue = .nullValue
+        guard depth < 32 else { return null }
         switch json {
-        case .null: return Google_Protobuf_Value(nullValue: .nullValue)
+        case .null: return null
         case .bool(let flag): return Google_Protobuf_Value(boolValue: flag)
         case .number(let digits): return Google_Protobuf_Value(numberValue: Double(digits) ?? 0)
         case .string(let text): return Google_Protobuf_Value(stringValue: text)

@@ -4,7 +4,7 @@ package import AgentCore
 package import Groundwork
 package import Logging
 package import RPC
-package import Wire
+import Wire
 import WorkloadProtos
 
 /// The SPIFFE Workload API. Each RPC is a file: `FetchX509SVID`, `FetchX509Bundles`, `FetchJWTSVID`, `FetchJWTBundles`,

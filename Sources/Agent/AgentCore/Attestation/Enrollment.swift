@@ -3,10 +3,10 @@
 import FoundationEssentials
 package import Groundwork
 import Issuance
-package import Logging
+import Logging
 package import PluginAPI
-package import RPC
-package import SPIFFE
+import RPC
+import SPIFFE
 
 /// How an agent gets its identity at start: the stored one when it still serves, else by node attestation, tried again
 /// until patience ends.

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package import Groundwork
-package import PluginAPI
+import Groundwork
+import PluginAPI
 
 /// The agent's half of join-token attestation: whoever knows the token is the node.
 package struct JoinTokenAttestor: AgentNodeAttestor {

@@ -4,11 +4,11 @@ import APIProtos
 import FoundationEssentials
 import Groundwork
 import Issuance
-import Logging
+package import Logging
 package import NIOCore
 package import PluginAPI
 import RPC
-package import SPIFFE
+import SPIFFE
 import Wire
 
 /// Asks the server for the agent's first SVID, over a connection that shows no certificate.

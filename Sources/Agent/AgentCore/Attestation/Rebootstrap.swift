@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 package import FoundationEssentials
-package import Groundwork
+import Groundwork
 
 /// Whether, and when, an agent that no longer trusts its server may fetch its trust bundle anew.
 package struct Rebootstrap: Sendable, Hashable {

@@ -59,10 +59,12 @@ package enum HTTPGet {
         var target: String
 
         init(_ url: String) throws {
-            guard let colon = url.range(of: "://") else { throw Self.malformed(url) }
-            scheme = url[..<colon.lowerBound].lowercased()
+            guard let colon = url.firstIndex(of: ":"), url[colon...].hasPrefix("://") else {
+                throw Self.malformed(url)
+            }
+            scheme = url[..<colon].lowercased()
             guard scheme == "https" || scheme == "http" else { throw Self.malformed(url) }
-            let rest = url[colon.upperBound...].prefix { $0 != "#" }
+            let rest = url[colon...].dropFirst(3).prefix { $0 != "#" }
             let end = rest.firstIndex { $0 == "/" || $0 == "?" } ?? rest.endIndex
             var authority = String(rest[..<end])
             if let at = authority.lastIndex(of: "@") { authority = String(authority[authority.index(after: at)...]) }

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import Groundwork
+
 extension SVIDCache {
     /// Begins to follow a set of selectors.
     /// - Parameter now: `TimeSource.uptime`.

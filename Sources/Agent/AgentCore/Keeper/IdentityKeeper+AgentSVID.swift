@@ -4,6 +4,7 @@ import FoundationEssentials
 import Groundwork
 import Issuance
 import Logging
+import PluginAPI
 import Synchronization
 
 extension IdentityKeeper {

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import FoundationEssentials
-package import Groundwork
+import Groundwork
 import Logging
 import RPC
+import SPIFFE
 import Synchronization
 
 extension IdentityKeeper {

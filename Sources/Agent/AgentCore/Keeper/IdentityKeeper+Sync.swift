@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import FoundationEssentials
-package import Groundwork
+import Groundwork
 import Logging
 import RPC
 import SPIFFE

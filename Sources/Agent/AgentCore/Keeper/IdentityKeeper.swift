@@ -4,7 +4,7 @@ package import FoundationEssentials
 package import Groundwork
 package import Logging
 package import PluginAPI
-package import SPIFFE
+import SPIFFE
 import Synchronization
 
 /// Keeps the agent's entries, bundles and SVIDs in step with the server, and hands them to whoever asks.

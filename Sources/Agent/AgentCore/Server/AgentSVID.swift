@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 
 package import FoundationEssentials
-package import Issuance
+import Groundwork
+import Issuance
 package import PluginAPI
 package import SPIFFE
 package import Wire
-import Groundwork
 
 /// The agent's own identity: what it shows to the server.
 package struct AgentSVID: Sendable {

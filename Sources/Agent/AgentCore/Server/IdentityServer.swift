@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package import Groundwork
+import Groundwork
 package import RPC
 package import SPIFFE
 

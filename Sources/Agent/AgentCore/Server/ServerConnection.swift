@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package import Groundwork
-package import NIOCore
-package import RPC
-package import SPIFFE
-package import Wire
+import Groundwork
 import Logging
+import NIOCore
+import RPC
+package import SPIFFE
 import Synchronization
+import Wire
 import X509
 
 /// Where the server is and how it is recognised.

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import APIProtos
-package import Groundwork
-package import RPC
+import Groundwork
+import RPC
+import SwiftProtobuf
 
 /// What a failed call means for the agent's life.
 package enum Verdict: Sendable, Equatable {
