@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package import APIProtos
+package import SPIFFE
+import SwiftProtobuf
+
+/// A field of a request that breaks a rule; the text is the rule's, ready to follow the method's own.
+package struct Malformed: Error, Sendable, CustomStringConvertible {
+    package let description: String
+    package init(_ description: String) { self.description = description }
+}
+
+/// Checks and converts SPIFFE IDs of one trust domain.
+package struct IDRules: Sendable {
+    package let trustDomain: TrustDomain
+    /// `spiffe://<trust domain>`, the beginning of most IDs that are converted.
+    private let prefix: String
+
+    package init(_ trustDomain: TrustDomain) {
+        self.trustDomain = trustDomain
+        prefix = "spiffe://\(trustDomain.name)"
+    }
+
+    /// Any well-formed ID.
+    package func any(_ id: Spire_Api_Types_SPIFFEID?) throws -> SPIFFEID {
+        guard let id else { throw Malformed("request must specify SPIFFE ID") }
+        do {
+            let domain = id.trustDomain == trustDomain.name ? trustDomain : try TrustDomain(id.trustDomain)
+            return try SPIFFEID(domain, path: id.path)
+        } catch {
+            throw Malformed(error.message)
+        }
+    }
+
+    /// An ID in the trust domain, with a path.
+    package func member(_ id: Spire_Api_Types_SPIFFEID?) throws -> SPIFFEID { try member(any(id)) }
+
+    package func member(_ id: SPIFFEID) throws -> SPIFFEID {
+        guard id.trustDomain == trustDomain else { throw Malformed(notMember(id)) }
+        guard !id.path.isEmpty else { throw Malformed(notMember(id) + "; path is empty") }
+        return id
+    }
+
+    /// An ID an entry or a minted certificate may carry: a member outside the namespace kept for SPIRE itself.
+    package func workload(_ id: Spire_Api_Types_SPIFFEID?) throws -> SPIFFEID { try workload(any(id)) }
+
+    package func workload(_ id: SPIFFEID) throws -> SPIFFEID {
+        let id = try member(id)
+        guard id.path != "/spire", !id.path.hasPrefix("/spire/") else {
+            throw Malformed(
+                "\"\(id)\" is not a workload in trust domain \"\(trustDomain)\"; path is in the reserved namespace")
+        }
+        return id
+    }
+
+    /// An agent's ID.
+    package func agent(_ id: Spire_Api_Types_SPIFFEID?) throws -> SPIFFEID {
+        let id = try member(id)
+        guard id.path.hasPrefix("/spire/agent/") else {
+            throw Malformed(
+                "\"\(id)\" is not an agent in trust domain \"\(trustDomain)\"; path is not in the agent namespace")
+        }
+        return id
+    }
+
+    private func notMember(_ id: SPIFFEID) -> String {
+        "\"\(id)\" is not a member of trust domain \"\(trustDomain)\""
+    }
+
+    /// A stored ID as a message; `nil` when the stored text is not a SPIFFE ID.
+    package func proto(_ text: String) -> Spire_Api_Types_SPIFFEID? {
+        // Most stored IDs are of the own trust domain and were checked when stored: cut, do not parse again.
+        var proto = Spire_Api_Types_SPIFFEID()
+        if text.hasPrefix(prefix) {
+            let path = text.utf8.dropFirst(prefix.utf8.count)
+            if path.first == UInt8(ascii: "/") {
+                proto.trustDomain = trustDomain.name
+                proto.path = String(Substring(path))
+                return proto
+            }
+        }
+        guard let id = try? SPIFFEID(text) else { return nil }
+        proto.trustDomain = id.trustDomain.name
+        proto.path = id.path
+        return proto
+    }
+
+    package func proto(_ id: SPIFFEID) -> Spire_Api_Types_SPIFFEID {
+        .with {
+            $0.trustDomain = id.trustDomain.name
+            $0.path = id.path
+        }
+    }
+}

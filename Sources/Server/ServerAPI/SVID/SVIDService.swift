@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import APIProtos
+package import Authority
+import Datastore
+package import EntryIndex
+import FoundationEssentials
+import Groundwork
+import Issuance
+import Logging
+package import RPC
+package import SPIFFE
+
+/// `spire.api.server.svid.v1.SVID`: mints identities for operators, signs them for agents and downstream servers.
+package struct SVIDService: APIService {
+    let ids: IDRules
+    let issuer: any SVIDIssuer
+    let authorized: any AuthorizedEntries
+    let bundles: BundleCache
+    /// Whether the JWT-SVID profile is on.
+    let jwtEnabled: Bool
+    /// How many pieces a batch is cut into to be signed side by side.
+    let lanes: Int
+
+    package init(
+        trustDomain: TrustDomain, issuer: any SVIDIssuer, authorized: any AuthorizedEntries, bundles: BundleCache,
+        jwtEnabled: Bool = true, lanes: Int
+    ) {
+        ids = IDRules(trustDomain)
+        self.issuer = issuer
+        self.authorized = authorized
+        self.bundles = bundles
+        self.jwtEnabled = jwtEnabled
+        self.lanes = max(1, lanes)
+    }
+
+    package func add(to table: inout ServiceTable) {
+        table.serve(SVIDMethods.mintX509SVID, mintX509)
+        table.serve(SVIDMethods.mintJWTSVID, mintJWT)
+        table.serve(SVIDMethods.batchNewX509SVID, batchNewX509)
+        table.serve(SVIDMethods.newJWTSVID, newJWT)
+        table.serve(SVIDMethods.newDownstreamX509CA, newDownstreamCA)
+        table.serve(SVIDMethods.mintWITSVID) { _, _ in throw Self.witDisabled }
+        table.serve(SVIDMethods.batchNewWITSVID) { _, _ in throw Self.witDisabled }
+    }
+
+    private static let witDisabled = APIFailure(.unimplemented, "WIT functionality is disabled")
+
+    func requireJWT() throws {
+        guard jwtEnabled else { throw APIFailure(.unimplemented, "JWT functionality is disabled") }
+    }
+
+    /// Signs a token and answers with it.
+    func jwtSVID(
+        _ id: SPIFFEID, audience: [String], ttl: Int32, jti: Bool, _ call: Call
+    ) async throws -> Spire_Api_Types_JWTSVID {
+        guard !audience.isEmpty else { throw APIFailure.invalid("at least one audience is required") }
+        let svid: IssuedJWTSVID
+        do {
+            svid = try await issuer.jwtSVID(id: id, audience: audience, ttl: ttl, includeJTI: jti)
+        } catch {
+            throw APIFailure.internal("failed to sign JWT-SVID", error)
+        }
+        call.debug(
+            "Server CA successfully signed JWT SVID",
+            [
+                LogKey.audience: "[\(audience.joined(separator: " "))]", LogKey.spiffeID: "\(id)",
+                LogKey.expiration: "\(rfc3339(svid.expiresAt))",
+            ])
+        return X509SVIDMapping.proto(svid, ids)
+    }
+}
