@@ -141,4 +141,6 @@ package typealias Datastore = EntryReader & EntryWriter & NodeReader & NodeWrite
 package protocol ChangeNotifier: Sendable {
     /// Grows after each commit of this process that changed an entry or a node.
     var localChanges: Watch<UInt64> { get }
+    /// Whether event rows become visible in the order of their ids, so that none can turn up late.
+    var eventsAppearInOrder: Bool { get }
 }

@@ -21,6 +21,8 @@ package struct Dialect: Sendable {
     package var tableExists: String
     /// Yields a row if there is any table.
     package var anyTable: String
+    /// Whether one transaction after another writes, so that row ids appear in their order.
+    package var commitsInOrder: Bool
     /// Largest row id a page token may hold.
     package var largestToken: Int64
 

@@ -18,6 +18,8 @@ package final class SQLDatastore: ChangeNotifier {
 
     package let localChanges = Watch<UInt64>(0)
 
+    package var eventsAppearInOrder: Bool { pool.dialect.commitsInOrder }
+
     /// Takes the pool over and brings the schema up to date. Blocks.
     ///
     /// - Parameter connection: May write; used before the pool is.

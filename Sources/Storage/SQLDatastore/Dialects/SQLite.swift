@@ -15,5 +15,6 @@ extension Dialect {
         rowLock: "",
         tableExists: "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = ?",
         anyTable: "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%' LIMIT 1",
+        commitsInOrder: true,
         largestToken: .max)
 }

@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/// An entry id in the least memory: nearly all are UUIDs.
+enum EntryKey: Hashable, Sendable {
+    case uuid(UInt64, UInt64)
+    case text(String)
+
+    init(_ id: String) {
+        self = Self.parsed(id) ?? .text(id)
+    }
+
+    /// Only the form that `text` gives back: 36 characters, lower case.
+    private static func parsed(_ id: String) -> EntryKey? {
+        guard id.utf8.count == 36 else { return nil }
+        var words: (UInt64, UInt64) = (0, 0)
+        var position = 0
+        var digits = 0
+        for byte in id.utf8 {
+            defer { position += 1 }
+            if position == 8 || position == 13 || position == 18 || position == 23 {
+                guard byte == UInt8(ascii: "-") else { return nil }
+                continue
+            }
+            let digit: UInt8
+            switch byte {
+            case UInt8(ascii: "0")...UInt8(ascii: "9"): digit = byte - UInt8(ascii: "0")
+            case UInt8(ascii: "a")...UInt8(ascii: "f"): digit = byte - UInt8(ascii: "a") + 10
+            default: return nil
+            }
+            if digits < 16 {
+                words.0 = words.0 << 4 | UInt64(digit)
+            } else {
+                words.1 = words.1 << 4 | UInt64(digit)
+            }
+            digits += 1
+        }
+        return .uuid(words.0, words.1)
+    }
+
+    var text: String {
+        switch self {
+        case .text(let text): return text
+        case .uuid(let high, let low):
+            var out: [UInt8] = []
+            out.reserveCapacity(36)
+            for digit in 0..<32 {
+                if digit == 8 || digit == 12 || digit == 16 || digit == 20 { out.append(UInt8(ascii: "-")) }
+                let word = digit < 16 ? high : low
+                let value = UInt8(truncatingIfNeeded: word >> UInt64(60 - 4 * (digit & 15))) & 15
+                out.append(value < 10 ? UInt8(ascii: "0") + value : UInt8(ascii: "a") + value - 10)
+            }
+            return String(decoding: out, as: UTF8.self)
+        }
+    }
+}

@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import Datastore
+
+/// Each distinct selector once, under a number, for as long as something uses it.
+struct SelectorTable: Sendable {
+    private struct Use: Sendable {
+        var selector: Selector
+        var count: Int32
+    }
+
+    private var numbers = ShardedMap<Selector, Int32>()
+    private var uses = Slots<Use>()
+
+    func selector(_ number: Int32) -> Selector { uses[number].selector }
+
+    func number(of selector: Selector) -> Int32? { numbers[selector] }
+
+    mutating func acquire(_ selector: Selector) -> Int32 {
+        if let known = numbers[selector] {
+            uses[known].count += 1
+            return known
+        }
+        let number = uses.add(Use(selector: selector, count: 1))
+        numbers[selector] = number
+        return number
+    }
+
+    mutating func release(_ number: Int32) {
+        uses[number].count -= 1
+        guard uses[number].count == 0 else { return }
+        numbers[uses[number].selector] = nil
+        uses.remove(number, empty: Use(selector: Selector(type: "", value: ""), count: 0))
+    }
+}
