@@ -56,7 +56,7 @@ let house: [Wing] = [
     Wing("Ground", [
         Module("Groundwork", needs: ["Logging"], tests: true, testUses: ["TestKit"], touchesC: true),
         Module("HCL", tests: true),
-        Module("Telemetry", uses: ["Groundwork"], needs: ["Logging"], tests: true, touchesC: true),
+        Module("Telemetry", uses: ["Groundwork", "HCL"], needs: ["Logging"], tests: true, touchesC: true),
         Module(
             "Issuance", uses: ["SPIFFE", "Groundwork"], needs: ["Crypto", "CryptoExtras", "X509", "SwiftASN1"],
             tests: true),
@@ -116,8 +116,9 @@ let house: [Wing] = [
     Wing("Agent", [
         Module(
             "AgentCore",
-            uses: ["Wire", "RPC", "APIProtos", "PluginAPI", "Issuance", "Groundwork", "SPIFFE", "SPIFFETLS"],
-            needs: nio + ["Logging", "SwiftProtobuf"], tests: true, testUses: ["TestKit", "PluginsBasic"]),
+            uses: ["Wire", "RPC", "APIProtos", "PluginAPI", "Issuance", "Groundwork", "SPIFFE"],
+            needs: nio + ["NIOHTTP1", "NIOSSL", "X509", "Logging", "SwiftProtobuf"], tests: true,
+            testUses: ["TestKit", "PluginsBasic"]),
         Module(
             "AgentAPI",
             uses: [
@@ -159,7 +160,7 @@ func shims() -> [Target] { [
 
 // External packages: decision records in Documentation/Decisions say why each is here.
 let packages: [(url: String, version: Version, products: [String])] = [
-    ("apple/swift-nio", "2.101.2", ["NIOCore", "NIOPosix", "NIOEmbedded", "NIOTLS"]),
+    ("apple/swift-nio", "2.101.2", ["NIOCore", "NIOPosix", "NIOHTTP1", "NIOEmbedded", "NIOTLS"]),
     ("apple/swift-nio-http2", "1.46.0", ["NIOHTTP2", "NIOHPACK"]),
     ("apple/swift-nio-ssl", "2.37.6", ["NIOSSL"]),
     ("apple/swift-crypto", "4.5.2", ["Crypto", "CryptoExtras"]),

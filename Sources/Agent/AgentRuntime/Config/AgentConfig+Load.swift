@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import Groundwork
 package import HCL
 
 extension AgentConfig {
@@ -13,13 +14,35 @@ extension AgentConfig {
     package static func load(
         _ flags: AgentFlags, environment: [String: String], workingDirectory: String?
     ) throws(ConfigError) -> AgentConfig {
-        throw ConfigError([ConfigProblem(.unreadable, "loading a configuration file arrives with the decoder")])
+        let path = flags.config.flatMap { $0.isEmpty ? nil : $0 } ?? defaultPath
+        let text: [UInt8]?
+        do {
+            text = try AtomicFile.read(path, limit: HCL.Limits().bytes)
+        } catch {
+            throw ConfigFile.unreadable(path, "\(error)")
+        }
+        guard let text else { throw ConfigFile.missing(path, workingDirectory: workingDirectory) }
+        return try decode(
+            text, path: path, flags: flags, environment: environment, workingDirectory: workingDirectory)
     }
 
-    /// Decides which plugins to build.
-    ///
-    /// - Throws: `ConfigError` with all problems: missing or repeated plugins, unknown names, settings that are wrong.
-    package func resolvedPlugins() throws(ConfigError) -> AgentPlugins {
-        throw ConfigError([ConfigProblem(.plugin, "resolving plugins arrives with the decoder")])
+    /// Does what `load` does with the text of a file at hand.
+    package static func decode(
+        _ text: [UInt8], path: String, flags: AgentFlags = AgentFlags(), environment: [String: String] = [:],
+        workingDirectory: String? = nil
+    ) throws(ConfigError) -> AgentConfig {
+        let file = try ConfigFile(
+            text, path: path, expandingWith: flags.expandEnv == true ? environment : nil)
+        var reader = AgentConfigReader(file: file, flags: flags, workingDirectory: workingDirectory)
+        let read = reader.read()
+        if let read { file.report(AgentConfig.pending, usedBy: read) }
+        try file.finish()
+        guard var config = read else {
+            throw ConfigError([ConfigProblem(.invalid, key: "agent.trust_domain", "trust_domain must be configured")])
+        }
+        config.source = path
+        config.notices = file.diagnostics.notices
+        config.origins = reader.resolver.origins
+        return config
     }
 }

@@ -10,6 +10,9 @@ package struct ConfigResolver {
 
     package init() {}
 
+    /// Where the value decided last stands in the file, if it came from there.
+    package var lastPosition: HCLPosition? { origins.last?.position }
+
     /// A text.
     package mutating func string(
         _ key: String, flag: String? = nil, environment: String? = nil, file: HCLSetting<String>?,
@@ -52,6 +55,32 @@ package struct ConfigResolver {
                     key: key, value: isSecret && !isZero(value) ? "(secret)" : "\(value)", source: source,
                     position: source == .file ? file?.position : nil))
             return value
+        }
+        return fallback
+    }
+}
+
+extension ConfigResolver {
+    /// A duration; absent or empty means the default. A negative one is refused.
+    ///
+    /// - Parameter complaint: What to say before the reason when the text (its argument) is no duration.
+    package mutating func duration(
+        _ key: String, flag: String? = nil, file: HCLSetting<String>?, default fallback: Duration? = nil,
+        _ diagnostics: HCLDiagnostics, complaint: (String) -> String
+    ) -> Duration? {
+        let text = string(key, flag: flag, file: file, default: "")
+        guard !text.isEmpty else {
+            origins[origins.count - 1] = ConfigOrigin(
+                key: key, value: fallback.map(DurationText.short) ?? "unset", source: .default)
+            return fallback
+        }
+        switch DurationText.parse(text) {
+        case .success(let duration) where duration >= .zero: return duration
+        case .success:
+            diagnostics.report(
+                .invalid, key: key, "\(complaint(text)): a duration must not be negative", at: lastPosition)
+        case .failure(let failure):
+            diagnostics.report(.invalid, key: key, "\(complaint(text)): \(failure)", at: lastPosition)
         }
         return fallback
     }

@@ -54,7 +54,7 @@ extension HCLBlock {
         }
     }
 
-    private func labelled(
+    func labelled(
         _ name: String, labels: ArraySlice<HCLKey>, value: HCLNode, position: HCLPosition
     ) -> [HCLLabelledBlock] {
         if let label = labels.first {
@@ -105,5 +105,24 @@ extension HCLBlock {
     /// The whole of a block as a tree, repeated ones merged, for whoever decodes it later.
     package func tree(_ key: String) -> HCLObject? {
         block(key).map { HCLObject($0.items, at: $0.position) }
+    }
+}
+
+extension HCLBlock {
+    /// The labels of a key when it is written as labelled blocks, `key "label" { }`; `nil` when it is anything else.
+    package func labels(of key: String) -> [String]? {
+        let matches = matches(key)
+        guard !matches.isEmpty else { return nil }
+        var labels: [String] = []
+        for match in matches {
+            if let label = match.labels.first {
+                labels.append(label.text)
+            } else if let objects = objects(match.item.value) {
+                labels.append(contentsOf: objects.flatMap(\.items).compactMap(\.keys.first?.text))
+            } else {
+                return nil
+            }
+        }
+        return labels
     }
 }

@@ -37,14 +37,19 @@ package final class HCLBlock {
     /// Marks keys as known without reading them.
     package func know(_ keys: String...) { known.append(contentsOf: keys) }
 
-    /// Reports the keys that no accessor named. `section` is what SPIRE's log calls this block.
-    package func finish(section: String) {
+    /// Reports the keys that no accessor named.
+    ///
+    /// - Parameters:
+    ///   - section: What SPIRE's log calls this block.
+    ///   - isTolerant: Only logs them: for the blocks in which SPIRE lets unknown keys pass.
+    package func finish(section: String, isTolerant: Bool = false) {
         let names = Set(known.map { $0.lowercased() })
         var seen: Set<String> = []
         let stray = items.compactMap(\.keys.first).filter { key in
             !names.contains(key.text.lowercased()) && seen.insert(key.text).inserted
         }
-        if !stray.isEmpty { diagnostics.unknown(stray, in: section, path: path, known: known) }
+        guard !stray.isEmpty else { return }
+        diagnostics.unknown(stray, in: section, path: path, known: known, isTolerated: isTolerant)
     }
 
     /// The items of a key, each with the key taken off, absent ones left out.
@@ -58,8 +63,22 @@ package final class HCLBlock {
         }
     }
 
-    /// Where a key is set first, if it is; does not make it known.
+    /// Where a key is set first, if it is. A dotted key leads into blocks: `server.ca_subject`. Makes nothing known.
     package func place(of key: String) -> HCLPosition? {
-        items.first { $0.keys.first?.text.lowercased() == key.lowercased() }?.keys.first?.position
+        let parts = key.split(separator: ".", maxSplits: 1)
+        guard let name = parts.first?.lowercased() else { return nil }
+        for item in items where item.keys.first?.text.lowercased() == name {
+            guard parts.count > 1 else { return item.keys.first?.position }
+            var objects: [HCLObject] = []
+            if case .object(let object) = item.value { objects = [object] }
+            if case .list(let list) = item.value {
+                objects = list.elements.compactMap { if case .object(let object) = $0 { object } else { nil } }
+            }
+            for object in objects {
+                let inner = HCLBlock(object.items, path: "", position: object.position, diagnostics: diagnostics)
+                if let place = inner.place(of: String(parts[1])) { return place }
+            }
+        }
+        return nil
     }
 }

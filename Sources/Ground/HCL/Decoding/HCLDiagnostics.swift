@@ -7,8 +7,8 @@ package final class HCLDiagnostics {
     package let prefix: String
     /// The file's name, for positions.
     package let file: String?
-    /// Unknown keys by section, in the order found.
-    package private(set) var unknown: [(section: String, keys: [String])] = []
+    /// Log records to write once there is a logger.
+    package private(set) var notices: [ConfigNotice] = []
     private var failed: Set<String> = []
 
     package init(prefix: String = "", file: String? = nil) {
@@ -27,9 +27,16 @@ package final class HCLDiagnostics {
         report(.invalid, key: key, "\(prefix)\(reason): \(key) must be \(wanted)", at: position)
     }
 
-    /// Adds the unknown keys of a section.
-    func unknown(_ keys: [HCLKey], in section: String, path: String, known: [String]) {
-        unknown.append((section, keys.map(\.text).sorted()))
+    /// Adds a log record.
+    package func notice(_ level: ConfigNotice.Level, _ message: String, fields: [String: String] = [:]) {
+        notices.append(ConfigNotice(level, message, fields: fields))
+    }
+
+    /// Adds the unknown keys of a section; tolerated ones are logged only.
+    func unknown(_ keys: [HCLKey], in section: String, path: String, known: [String], isTolerated: Bool) {
+        let fields = ["section": section, "keys": keys.map(\.text).sorted().joined(separator: ",")]
+        if isTolerated { return notice(.warning, "Unknown configuration ignored", fields: fields) }
+        notice(.error, "Unknown configuration detected", fields: fields)
         for key in keys {
             let name = path.isEmpty ? key.text : "\(path).\(key.text)"
             let hint = Spelling.nearest(to: key.text, among: known).map { "; did you mean \"\($0)\"?" } ?? ""
@@ -42,4 +49,7 @@ package final class HCLDiagnostics {
 
     /// Whether a problem with this key has been reported already.
     package func hasFailed(_ key: String) -> Bool { failed.contains(key) }
+
+    /// Whether a problem with one of these keys has been reported already.
+    package func hasFailedAny(_ keys: [String]) -> Bool { keys.contains(where: hasFailed) }
 }

@@ -106,6 +106,11 @@ extension ServerConfig {
         package var eventTimeout: Duration = .seconds(900)
         package var agentSPIFFEIDAsSelector = false
         package var requiresPQKEM = false
+        /// `auth_opa_policy_engine` is there.
+        package var authPolicyEngineIsConfigured = false
+        /// `nil` means `caKeyType`.
+        package var witKeyType: KeyType?
+        package var witIssuer = ""
         package var featureFlags: [String] = []
         package init() {}
     }

@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import AgentCore
+package import Groundwork
+import RPC
+import Wire
+
+/// Limits how often workloads with the same selectors may call a method.
+package struct CallLimits: Sendable {
+    private let limiters: [String: RateLimiter]
+    private let ownPID: Int32
+
+    /// - Parameters:
+    ///   - perSecond: Calls a second by method name; 0 or missing is no limit.
+    ///   - ownPID: The agent's own process, which is never limited.
+    package init(perSecond: [String: Int], ownPID: Int32, time: any TimeSource) {
+        limiters = perSecond.filter { $0.value > 0 }.mapValues { RateLimiter(rate: $0, time: time) }
+        self.ownPID = ownPID
+    }
+
+    /// - Throws: `Unavailable` when the call comes too soon.
+    func admit(_ method: MethodPath, pid: Int32, _ selectors: SelectorSet) async throws {
+        guard !limiters.isEmpty, pid != ownPID, let limiter = limiters[method.name] else { return }
+        let key =
+            selectors.isEmpty
+            ? "<unattested>" : selectors.selectors.map { "\($0.type)\u{0}\($0.value)\u{0}" }.joined()
+        do {
+            try await limiter.wait(1, key: key, timeout: .zero)
+        } catch is RPCStatus {
+            throw RPCStatus(.unavailable, "rate limit exceeded for \(method)")
+        }
+    }
+}

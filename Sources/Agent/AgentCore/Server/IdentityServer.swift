@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import Groundwork
+package import RPC
+package import SPIFFE
+
+/// What the agent asks of a server, in its own words. `ServerClient` is the real one.
+///
+/// Failures are `RPCStatus`, or `SpireError` when the connection was refused from this side.
+package protocol IdentityServer: Sendable {
+    /// Runs one entry synchronisation; `compare` names the revisions the agent does not hold.
+    func synchronizeEntries(
+        timeout: Duration, compare: @Sendable ([EntrySync.Revision]) -> [String]
+    ) async throws -> EntrySync.Outcome
+    /// The bundle of the agent's own trust domain.
+    func bundle(timeout: Duration) async throws -> TrustBundle
+    /// - Returns: `nil` when the server has none.
+    func federatedBundle(_ trustDomain: TrustDomain, timeout: Duration) async throws -> TrustBundle?
+    /// - Returns: as many results as requests, in their order.
+    func signX509(_ requests: [X509Request], timeout: Duration) async throws -> [Result<[[UInt8]], RPCStatus>]
+    func signJWT(entryID: String, audience: [String], timeout: Duration) async throws -> WorkloadJWT
+    /// - Returns: DER certificates, leaf first.
+    func renewAgent(csr: [UInt8], timeout: Duration) async throws -> [[UInt8]]
+    func postStatus(version: String, timeout: Duration) async throws
+    /// Drops the connection: the next call shows the current identity.
+    func reconnect() async
+}
+
+/// One certificate asked for.
+package struct X509Request: Sendable {
+    package let entryID: String
+    /// DER PKCS #10.
+    package let csr: [UInt8]
+    package init(entryID: String, csr: [UInt8]) {
+        self.entryID = entryID
+        self.csr = csr
+    }
+}

@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import HCL
+import Telemetry
+
+extension AgentConfig {
+    /// Keys that are known and read, but whose work is not done yet. Delete a line when its work is done.
+    static let pending: [PendingKey<AgentConfig>] = [
+        PendingKey("agent.admin_socket_path") { !$0.adminSocketPath.isEmpty },
+        PendingKey("agent.trust_bundle_unix_socket") {
+            if case .url(_, _, let socket) = $0.bootstrap { !socket.isEmpty } else { false }
+        },
+        PendingKey("agent.trust_bundle_spiffe_workload_api") {
+            if case .workloadAPI = $0.bootstrap { true } else { false }
+        },
+        PendingKey("agent.authorized_delegates") { !$0.authorizedDelegates.isEmpty },
+        PendingKey("agent.log_selectors") { !$0.logSelectors.isEmpty },
+        PendingKey("agent.sds") { $0.sds != SDS() },
+        PendingKey("agent.profiling_enabled") { $0.profiling.isEnabled },
+        PendingKey("agent.experimental.jwt_svid_cache_hit_timeout") {
+            $0.experimental.jwtSVIDCacheHitTimeout != .seconds(30)
+        },
+        PendingKey("agent.experimental.use_sync_authorized_entries") { !$0.experimental.usesSyncAuthorizedEntries },
+        PendingKey("agent.experimental.require_pq_kem") { $0.experimental.requiresPQKEM },
+        PendingKey("agent.experimental.feature_flags") { $0.experimental.featureFlags.contains("wit-svid") },
+        PendingKey("agent.experimental.ratelimit") { $0.experimental.rateLimit != RateLimit() },
+        PendingKey("agent.experimental.broker") { $0.experimental.broker != nil },
+        PendingKey("telemetry.Prometheus") { $0.telemetry.prometheus != nil },
+        PendingKey("telemetry.DogStatsd") { !$0.telemetry.dogStatsd.isEmpty },
+        PendingKey("telemetry.Statsd") { !$0.telemetry.statsd.isEmpty },
+        PendingKey("telemetry.M3") { !$0.telemetry.m3.isEmpty },
+        PendingKey("telemetry.InMem") { $0.telemetry.inMemory },
+        PendingKey("health_checks.listener_enabled") { $0.healthChecks.isEnabled },
+    ]
+
+    /// Every kind of plugin with its built-in names. Move a name to `implemented` when it is built.
+    static let pluginKinds: [PluginKind] = [
+        PluginKind("KeyManager", implemented: ["disk", "memory"], pending: [], count: 1...1),
+        PluginKind(
+            "NodeAttestor", implemented: ["join_token"],
+            pending: [
+                "aws_iid", "azure_msi", "azure_imds", "gcp_iit", "http_challenge", "k8s_psat", "sshpop", "tpm_devid",
+                "x509pop",
+            ], count: 1...1),
+        PluginKind(
+            "WorkloadAttestor", implemented: ["unix"], pending: ["docker", "k8s", "systemd", "slurm", "windows"],
+            count: 1...Int.max),
+        PluginKind(
+            "SVIDStore", implemented: [], pending: ["aws_secretsmanager", "gcp_secretmanager"], count: 0...Int.max),
+    ]
+}
