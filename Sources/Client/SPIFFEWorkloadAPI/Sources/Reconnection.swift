@@ -31,6 +31,7 @@ struct Reconnection {
         }
         let now = min(wait, Self.longestWait)
         wait = min(wait * 2, Self.longestWait)
-        return .retry(after: now * (1 + Self.jitter * chance))
+        let milliseconds = Double(now.components.seconds) * 1000 * (1 + Self.jitter * chance)
+        return .retry(after: .milliseconds(Int64(milliseconds.rounded())))
     }
 }
