@@ -8,6 +8,8 @@ package enum HCL {
         package var bytes = 4 << 20
         /// Most blocks and lists inside one another.
         package var depth = 100
+        /// Refuses a second `key = value` of one key in one object. Texts to be reprinted, not obeyed, may have them.
+        package var refusesRepeatedArguments = true
 
         package init() {}
     }

@@ -11,8 +11,9 @@ extension TelemetryConfig {
         config.statsd = block.blocks("Statsd").map { sink($0, section: "Statsd") }
         config.m3 = block.blocks("M3").map { sink($0, section: "M3") }
         if let inMemory = block.block("InMem") {
+            // An old key that reference files still show.
+            config.inMemory = inMemory.bool("enabled")?.value ?? true
             inMemory.finish(section: "InMem")
-            config.inMemory = true
         }
         config.metricPrefix = block.string("MetricPrefix")?.value ?? ""
         config.enablesTrustDomainLabel = block.bool("EnableTrustDomainLabel")?.value ?? false

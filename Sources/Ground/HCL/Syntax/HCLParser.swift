@@ -71,7 +71,7 @@ struct HCLParser {
                     throw HCLError(next.position, "nested object expected: LBRACE got: \(next.kind.rawValue)")
                 }
                 guard let key = keys.first else { throw HCLError(next.position, "no object keys found!") }
-                guard assigned.insert(key.source).inserted else {
+                guard assigned.insert(key.source).inserted || !limits.refusesRepeatedArguments else {
                     throw HCLError(key.position, Self.repeated(key))
                 }
                 return HCLItem(Self.keys(keys), try value())
