@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-import CLISupport
+package import CLISupport
 import Groundwork
 
 /// The `spire-server` program.

@@ -2,6 +2,7 @@
 
 import APIProtos
 import CLISupport
+import RPC
 
 struct AgentBan: Command {
     static let name = "agent ban"

@@ -2,6 +2,7 @@
 
 import APIProtos
 import CLISupport
+import RPC
 
 struct AgentCount: Command {
     static let name = "agent count"

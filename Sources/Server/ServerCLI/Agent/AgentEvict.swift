@@ -2,6 +2,7 @@
 
 import APIProtos
 import CLISupport
+import RPC
 
 struct AgentEvict: Command {
     static let name = "agent evict"

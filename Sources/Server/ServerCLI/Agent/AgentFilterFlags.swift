@@ -2,6 +2,7 @@
 
 import APIProtos
 import CLISupport
+import SwiftProtobuf
 
 /// The filter flags of `agent list` and `agent count`.
 struct AgentFilterFlags {

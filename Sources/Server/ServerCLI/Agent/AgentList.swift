@@ -2,6 +2,7 @@
 
 import APIProtos
 import CLISupport
+import RPC
 
 struct AgentList: Command {
     static let name = "agent list"

@@ -4,6 +4,8 @@ import APIProtos
 import CLISupport
 import FoundationEssentials
 import Groundwork
+import RPC
+import SwiftProtobuf
 
 struct AgentPurge: Command {
     static let name = "agent purge"

@@ -2,6 +2,7 @@
 
 import APIProtos
 import CLISupport
+import RPC
 
 struct AgentShow: Command {
     static let name = "agent show"

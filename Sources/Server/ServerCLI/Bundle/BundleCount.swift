@@ -2,6 +2,7 @@
 
 import APIProtos
 import CLISupport
+import RPC
 
 struct BundleCount: Command {
     static let name = "bundle count"

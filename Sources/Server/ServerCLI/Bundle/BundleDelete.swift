@@ -2,6 +2,7 @@
 
 import APIProtos
 import CLISupport
+import RPC
 
 struct BundleDelete: Command {
     static let name = "bundle delete"

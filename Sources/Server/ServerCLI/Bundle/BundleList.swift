@@ -2,6 +2,7 @@
 
 import APIProtos
 import CLISupport
+import RPC
 
 struct BundleList: Command {
     static let name = "bundle list"

@@ -2,6 +2,7 @@
 
 import APIProtos
 import CLISupport
+import RPC
 
 struct BundleShow: Command {
     static let name = "bundle show"

@@ -2,6 +2,7 @@
 
 import APIProtos
 import CLISupport
+import RPC
 
 struct EntryCount: Command {
     static let name = "entry count"

@@ -2,6 +2,7 @@
 
 import APIProtos
 import CLISupport
+import RPC
 
 struct EntryCreate: Command {
     static let name = "entry create"

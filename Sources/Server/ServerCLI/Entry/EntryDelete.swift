@@ -2,6 +2,7 @@
 
 import APIProtos
 import CLISupport
+import RPC
 
 struct EntryDelete: Command {
     static let name = "entry delete"

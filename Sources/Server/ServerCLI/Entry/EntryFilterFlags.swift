@@ -2,6 +2,7 @@
 
 import APIProtos
 import CLISupport
+import SwiftProtobuf
 
 /// The filter flags of `entry show` and `entry count`.
 struct EntryFilterFlags {

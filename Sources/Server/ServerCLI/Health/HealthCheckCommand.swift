@@ -2,6 +2,7 @@
 
 import APIProtos
 import CLISupport
+import RPC
 
 struct HealthCheckCommand: Command {
     static let name = "healthcheck"

@@ -2,6 +2,7 @@
 
 import APIProtos
 import CLISupport
+import RPC
 
 struct JWTMint: Command {
     static let name = "jwt mint"

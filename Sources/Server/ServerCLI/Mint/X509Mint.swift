@@ -5,6 +5,7 @@ import CLISupport
 import FoundationEssentials
 import Groundwork
 import Issuance
+import RPC
 import SPIFFE
 
 struct X509Mint: Command {

@@ -2,6 +2,7 @@
 
 import APIProtos
 import CLISupport
+import RPC
 
 struct TokenGenerate: Command {
     static let name = "token generate"

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 /// One command: declares its flags when made, then runs with their values.
-package protocol Command {
+package protocol Command: SendableMetatype {
     /// The words that call it, such as `entry create`.
     static var name: String { get }
     /// One line for listings.

@@ -1,16 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 
 /// A program of commands, dispatched as the original's library does: the longest name that matches wins.
-package struct CommandLineProgram {
+package struct CommandLineProgram: Sendable {
     package let name: String
     package let version: String
     private let commands: [String: any Command.Type]
     /// Put before the message of a failed command, such as `Error: `.
-    private let failurePrefix: (String) -> String
+    private let failurePrefix: @Sendable (String) -> String
 
     package init(
         name: String, version: String, commands: [any Command.Type],
-        failurePrefix: @escaping (String) -> String
+        failurePrefix: @escaping @Sendable (String) -> String
     ) {
         self.name = name
         self.version = version
