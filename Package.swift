@@ -80,7 +80,7 @@ let house: [Wing] = [
             "SQLDatastore", uses: ["Datastore", "Groundwork", "StateProtos"], needs: ["Logging", "SwiftProtobuf"]),
         Module(
             "SQLiteDriver", uses: ["SQLDatastore", "Datastore", "Groundwork", "CSQLite"], needs: ["Logging"],
-            tests: true, testUses: ["TestKit"], touchesC: true),
+            tests: true, testUses: ["TestKit", "CSQLite"], touchesC: true),
     ]),
     Wing("Server", [
         Module(

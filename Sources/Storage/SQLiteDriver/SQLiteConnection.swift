@@ -5,14 +5,17 @@ import SQLDatastore
 
 /// One sqlite3 handle with its prepared statements.
 ///
-/// Unchecked because the library's handle is a raw pointer: the pool gives a connection to one thread at a time, and
-/// the handle is opened with the library's own serialization on top.
+/// Unchecked because the library's handle is a raw pointer: the pool gives a connection to one thread at a time, so
+/// the library's own locks around each call are left out.
 final class SQLiteConnection: SQLConnection, @unchecked Sendable {
     private let handle: OpaquePointer
     private var statements: [String: SQLiteStatement] = [:]
     private var clock: UInt64 = 0
     private var isOpen = true
     private let trace: (@Sendable (String) -> Void)?
+
+    /// Refused, without harm, when another part of the process has used the library before.
+    private static let configured: Int32 = spire_sqlite_without_statistics()
 
     /// Fixed statements fit several times over; what exceeds it are listings of unusual shapes.
     private static let statementLimit = 160
@@ -24,8 +27,9 @@ final class SQLiteConnection: SQLConnection, @unchecked Sendable {
     init(
         opening name: String, flags: Int32, pragmas: [String], trace: (@Sendable (String) -> Void)? = nil
     ) throws {
+        _ = Self.configured
         var opened: OpaquePointer?
-        let code = sqlite3_open_v2(name, &opened, flags | SQLITE_OPEN_URI | SQLITE_OPEN_FULLMUTEX, nil)
+        let code = sqlite3_open_v2(name, &opened, flags | SQLITE_OPEN_URI | SQLITE_OPEN_NOMUTEX, nil)
         guard code == SQLITE_OK, let opened else {
             let failure = SQLiteConnection.failure(opened, code)
             sqlite3_close_v2(opened)

@@ -59,6 +59,8 @@ package enum SQLiteDatastore {
                     "PRAGMA foreign_keys = ON", "PRAGMA journal_mode = WAL",
                     // FULL: a commit that was answered survives losing power, not only losing the process.
                     "PRAGMA synchronous = FULL", "PRAGMA temp_store = MEMORY", writerCache,
+                    // Pages that change often go from the log into the file once for many commits.
+                    "PRAGMA wal_autocheckpoint = 4000",
                     // The log keeps its size between checkpoints; a burst must not leave a huge file behind.
                     "PRAGMA journal_size_limit = 16777216",
                 ], trace: trace)

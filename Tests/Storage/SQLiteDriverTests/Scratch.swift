@@ -23,7 +23,7 @@ struct Scratch {
         mkdir(path, 0o700)
     }
 
-    func remove() { sqlite("rm -rf \(path)", shell: true) }
+    func remove() { shell("rm -rf \(path)") }
 
     func open(_ name: String = "datastore.sqlite3", disableMigration: Bool = false) async throws -> SQLDatastore {
         var configuration = SQLDatastoreConfiguration(connectionString: path + "/" + name)
@@ -39,11 +39,11 @@ struct Scratch {
         let file = fopen(script, "w")
         fputs(statements, file)
         fclose(file)
-        return sqlite("sqlite3 \(path)/\(name) < \(script) 2>&1", shell: true)
+        return shell("sqlite3 \(path)/\(name) < \(script) 2>&1")
     }
 
     @discardableResult
-    private func sqlite(_ command: String, shell: Bool) -> String {
+    func shell(_ command: String) -> String {
         guard let pipe = popen(command, "r") else { return "" }
         defer { pclose(pipe) }
         var out: [UInt8] = []

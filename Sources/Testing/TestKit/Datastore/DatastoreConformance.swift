@@ -110,7 +110,8 @@ extension TrustBundle {
         ),
     ]
 
-    static func sampleRoot(_ index: Int) throws -> X509Authority {
+    /// One of `sampleRoots` as an authority.
+    package static func sampleRoot(_ index: Int) throws -> X509Authority {
         guard let der = decodeBase64(sampleRoots[index].der) else {
             throw ConformanceFailure(description: "the sample root \(index) is not base64")
         }
