@@ -35,7 +35,8 @@ extension IdentityKeeper {
     private var canReattest: Bool { reattest != nil && agentSVID.isReattestable }
 
     private var isAgentSVIDDue: Bool {
-        let (svid, mustRotate) = state.withLock { ($0.agent, $0.agentMustRotate) }
+        let mustRotate = state.withLock { $0.agentMustRotate }
+        let svid = agentSVID
         let rule = RotationRule(availabilityTarget: settings.availabilityTarget)
         return mustRotate
             || rule.isDue(
@@ -64,10 +65,8 @@ extension IdentityKeeper {
             $0.svid = svid.chain
             $0.isReattestable = svid.isReattestable
         }
-        state.withLock { state in
-            state.agent = svid
-            state.agentMustRotate = false
-        }
+        credentials.replace(svid)
+        state.withLock { $0.agentMustRotate = false }
         await server.reconnect()
         logger.info("Successfully rotated agent SVID", metadata: [LogKey.spiffeID: "\(svid.id)"])
     }

@@ -207,6 +207,7 @@ extension IdentityKeeper {
         }
         log(changes)
         if changedBundles.contains(settings.trustDomain), let own = bundles[settings.trustDomain] {
+            credentials.replace(own)
             ownBundle.set(own)
             let authorities = own.x509Authorities.map(\.der)
             try await storage.update { $0.bundle = authorities }

@@ -26,9 +26,9 @@ extension IdentityKeeper {
             logger.info(
                 "New tainted X.509 authorities found", metadata: ["subject_key_ids": "\(Self.hex(root.subjectKeyID))"])
         }
-        let (svids, agent) = state.withLock { ($0.cache.allSVIDs(), $0.agent) }
+        let svids = state.withLock { $0.cache.allSVIDs() }
         let bad = svids.filter { Self.leads($0.svid.chain, to: roots) }.map(\.id)
-        let isAgentBad = Self.leads(agent.chain, to: roots)
+        let isAgentBad = Self.leads(agentSVID.chain, to: roots)
         state.withLock { state in
             state.tainted.append(contentsOf: bad)
             if isAgentBad { state.agentMustRotate = true }

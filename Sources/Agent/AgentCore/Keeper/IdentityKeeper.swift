@@ -20,7 +20,6 @@ package final class IdentityKeeper: Sendable {
         /// SVIDs signed by a tainted authority that are still to be dropped.
         var tainted: [String] = []
         var lastSync: Date?
-        var agent: AgentSVID
         var agentMustRotate = false
     }
 
@@ -28,6 +27,7 @@ package final class IdentityKeeper: Sendable {
     let server: any IdentityServer
     let storage: AgentStorage
     let keys: any KeyManager
+    let credentials: AgentCredentials
     let lane: BlockingLane
     let clocks: Clocks
     let logger: Logger
@@ -41,9 +41,9 @@ package final class IdentityKeeper: Sendable {
     /// How often an RPC may take.
     static let callTimeout: Duration = .seconds(30)
 
-    /// - Parameter identity: Shared with the server client, which shows it on each connection.
+    /// - Parameter credentials: What enrolment brought; shared with the server client, which shows it on each connection.
     package init(
-        settings: KeeperSettings, enrolled: Enrollment.Result, server: any IdentityServer, storage: AgentStorage,
+        settings: KeeperSettings, credentials: AgentCredentials, server: any IdentityServer, storage: AgentStorage,
         keys: any KeyManager, lane: BlockingLane, clocks: Clocks, logger: Logger,
         reattest: (@Sendable (AgentSVID, [[UInt8]]) async throws -> AgentSVID)? = nil
     ) {
@@ -51,26 +51,25 @@ package final class IdentityKeeper: Sendable {
         self.server = server
         self.storage = storage
         self.keys = keys
+        self.credentials = credentials
         self.lane = lane
         self.clocks = clocks
         self.logger = logger
         self.reattest = reattest
         let cache = SVIDCache(
-            trustDomain: settings.trustDomain, bundle: enrolled.bundle, limit: settings.x509CacheLimit,
+            trustDomain: settings.trustDomain, bundle: credentials.bundle, limit: settings.x509CacheLimit,
             rule: RotationRule(availabilityTarget: settings.availabilityTarget))
-        state = Mutex(State(cache: cache, jwts: JWTCache(limit: settings.jwtCacheLimit), agent: enrolled.svid))
-        ownBundle = Watch(enrolled.bundle)
+        state = Mutex(State(cache: cache, jwts: JWTCache(limit: settings.jwtCacheLimit)))
+        ownBundle = Watch(credentials.bundle)
     }
 
     // MARK: What others ask
 
     /// The agent's own SVID as it is now.
-    package var agentSVID: AgentSVID { state.withLock { $0.agent } }
+    package var agentSVID: AgentSVID { credentials.svid }
 
     /// DER certificates of the authorities the server is verified against.
-    package var authorities: [[UInt8]] {
-        state.withLock { $0.cache.ownBundle.x509Authorities.map(\.der) }
-    }
+    package var authorities: [[UInt8]] { credentials.authorities }
 
     /// When a synchronisation last succeeded.
     package var lastSync: Date? { state.withLock { $0.lastSync } }

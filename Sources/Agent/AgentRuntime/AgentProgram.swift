@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import AgentCore
+import Groundwork
+import Logging
+import NIOCore
+import NIOPosix
+import ServiceLifecycle
+import Telemetry
+
+/// `spire-agent run` after the configuration has been read.
+package enum AgentProgram {
+    /// More event loops than this help no agent, and each costs memory.
+    private static let maximumLoops = 4
+
+    /// Builds the agent and runs it until SIGINT or SIGTERM, then stops gracefully.
+    ///
+    /// - Throws: why the agent could not be built, or what ended it; it has been logged then.
+    package static func run(config: AgentConfig) async throws {
+        let logger = Logger(label: "spire-agent") { StreamLogHandler.standardOutput(label: $0) }
+        try await run(config: config, logger: logger)
+    }
+
+    /// The same with a logger made elsewhere.
+    package static func run(config: AgentConfig, logger: Logger) async throws {
+        do {
+            if !(config.workloadAPIIsDisabled && config.sdsAPIIsDisabled),
+                let slash = config.socketPath.lastIndex(of: "/")
+            {
+                // Before the umask is tightened: every workload must reach the socket.
+                try ProcessSurroundings.makeDirectory(String(config.socketPath[..<slash]))
+            }
+            ProcessSurroundings.tightenUmask(logger)
+            ProcessSurroundings.raiseFileLimit()
+            ProcessSurroundings.ignoreReconfigureSignal()
+            logger.info("Starting agent", metadata: [LogKey.dataDir: "\(config.dataDir)", LogKey.version: "\(Version.text)"])
+            try ProcessSurroundings.makeDirectory(config.dataDir)
+            let group = MultiThreadedEventLoopGroup(numberOfThreads: min(System.coreCount, maximumLoops))
+            do {
+                try await serve(config, logger, group)
+            } catch {
+                try? await group.shutdownGracefully()
+                throw error
+            }
+            try? await group.shutdownGracefully()
+            logger.info("Catalog closed", metadata: [LogKey.subsystem: "catalog"])
+            logger.info("Agent stopped gracefully")
+        } catch {
+            logger.error("Agent crashed", metadata: [LogKey.error: "\(error)"])
+            throw error
+        }
+    }
+
+    private static func serve(_ config: AgentConfig, _ logger: Logger, _ group: any EventLoopGroup) async throws {
+        let parts = try await Composition.build(config, logger: logger, clocks: .system, group: group)
+        // The group's own chatter is of no use to operators of an agent.
+        var quiet = logger
+        quiet.logLevel = .critical
+        let services = ServiceGroup(
+            configuration: .init(
+                services: [
+                    .init(
+                        service: Agent(parts: parts), successTerminationBehavior: .gracefullyShutdownGroup,
+                        failureTerminationBehavior: .cancelGroup)
+                ],
+                gracefulShutdownSignals: [.sigterm, .sigint], logger: quiet))
+        try await services.run()
+    }
+}
