@@ -7,6 +7,8 @@ import NIOCore
 import NIOPosix
 import ServiceLifecycle
 import Telemetry
+import UnixSignals
+import UnixSignals
 
 /// `spire-agent run` after the configuration has been read.
 package enum AgentProgram {
@@ -17,13 +19,10 @@ package enum AgentProgram {
     ///
     /// - Throws: why the agent could not be built, or what ended it; it has been logged then.
     package static func run(config: AgentConfig) async throws {
-        let logger = Logger(label: "spire-agent") { StreamLogHandler.standardOutput(label: $0) }
-        try await run(config: config, logger: logger)
-    }
-
-    /// The same with a logger made elsewhere.
-    package static func run(config: AgentConfig, logger: Logger) async throws {
+        let logs = try LogSystem(config.log)
+        let logger = logs.logger
         do {
+            for notice in config.notices { notice.log(to: logger) }
             if !(config.workloadAPIIsDisabled && config.sdsAPIIsDisabled),
                 let slash = config.socketPath.lastIndex(of: "/")
             {
@@ -37,7 +36,7 @@ package enum AgentProgram {
             try ProcessSurroundings.makeDirectory(config.dataDir)
             let group = MultiThreadedEventLoopGroup(numberOfThreads: min(System.coreCount, maximumLoops))
             do {
-                try await serve(config, logger, group)
+                try await serve(config, logs, group)
             } catch {
                 try? await group.shutdownGracefully()
                 throw error
@@ -51,19 +50,36 @@ package enum AgentProgram {
         }
     }
 
-    private static func serve(_ config: AgentConfig, _ logger: Logger, _ group: any EventLoopGroup) async throws {
-        let parts = try await Composition.build(config, logger: logger, clocks: .system, group: group)
+    private static func serve(_ config: AgentConfig, _ logs: LogSystem, _ group: any EventLoopGroup) async throws {
+        let parts = try await Composition.build(config, logger: logs.logger, clocks: .system, group: group)
         // The group's own chatter is of no use to operators of an agent.
-        var quiet = logger
+        var quiet = logs.logger
         quiet.logLevel = .critical
         let services = ServiceGroup(
             configuration: .init(
                 services: [
                     .init(
                         service: Agent(parts: parts), successTerminationBehavior: .gracefullyShutdownGroup,
-                        failureTerminationBehavior: .cancelGroup)
+                        failureTerminationBehavior: .cancelGroup),
+                    .init(service: LogReopener(logs: logs)),
                 ],
                 gracefulShutdownSignals: [.sigterm, .sigint], logger: quiet))
         try await services.run()
+    }
+}
+
+/// Opens the log file anew on SIGUSR2, after an operator has moved it away.
+private struct LogReopener: Service {
+    let logs: LogSystem
+
+    func run() async throws {
+        let signals = await UnixSignalsSequence(trapping: .sigusr2)
+        for await _ in signals.cancelOnGracefulShutdown() {
+            do {
+                try logs.reopen()
+            } catch {
+                logs.logger.error("Failed to reopen log file", metadata: [LogKey.error: "\(error)"])
+            }
+        }
     }
 }

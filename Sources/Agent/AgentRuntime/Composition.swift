@@ -37,23 +37,23 @@ enum Composition {
         let lane = BlockingLane("agent", width: 4)
         let storage = try AgentStorage(directory: config.dataDir, lane: lane)
         let catalog = logger.inSubsystem("catalog")
-        func context(_ name: String, _ kind: String) -> PluginContext {
+        func loaded(_ name: String, _ kind: String) -> Logger {
             var own = catalog
             own[metadataKey: LogKey.pluginName] = "\(name)"
             own[metadataKey: LogKey.pluginType] = "\(kind)"
             own[metadataKey: "external"] = "false"
             own.info("Plugin loaded")
-            return PluginContext(
-                name: name, trustDomain: config.trustDomain, logger: own, time: clocks.time, random: clocks.random,
-                lane: lane)
+            return own
         }
-        _ = context(plugins.nodeAttestor, "NodeAttestor")
+        _ = loaded(plugins.nodeAttestor, "NodeAttestor")
         let keys: any KeyManager
         switch plugins.keyManager {
-        case .memory: keys = MemoryKeyManager(context("memory", "KeyManager"))
+        case .memory: keys = MemoryKeyManager(lane: lane)
         case .disk(let directory):
-            keys = try await DiskKeyManager(directory: directory, context("disk", "KeyManager"))
+            try ProcessSurroundings.makeDirectory(directory, mode: 0o700)
+            keys = try await DiskKeyManager.open(path: directory + "/keys.json", lane: lane)
         }
+        _ = loaded(plugins.keyManager.name, "KeyManager")
         var attestors: [any WorkloadAttestor] = []
         for attestor in plugins.workloadAttestors {
             switch attestor {
@@ -63,7 +63,9 @@ enum Composition {
                         .init(
                             discoversWorkloadPath: unix.discoversWorkloadPath,
                             workloadSizeLimit: unix.workloadSizeLimit, procRoot: Self.procRoot()),
-                        context("unix", "WorkloadAttestor")))
+                        PluginContext(
+                            name: "unix", trustDomain: config.trustDomain, logger: loaded("unix", "WorkloadAttestor"),
+                            time: clocks.time, random: clocks.random, lane: lane)))
             }
         }
         let client = NodeAttestationClient(

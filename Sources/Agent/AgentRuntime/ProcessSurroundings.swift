@@ -12,16 +12,16 @@ import Logging
 
 /// What a daemon sets up around itself before it starts.
 enum ProcessSurroundings {
-    /// Makes the directory and those above it, mode 0755 less the process umask.
+    /// Makes the directory with `mode`, and those above it with mode 0755, each less the process umask.
     /// - Throws: `io`, naming the directory.
-    static func makeDirectory(_ path: String) throws {
+    static func makeDirectory(_ path: String, mode: mode_t = 0o755) throws {
         if path.isEmpty || path == "/" || path == "." { return }
-        if unsafe mkdir(path, 0o755) == 0 || errno == EEXIST { return }
+        if unsafe mkdir(path, mode) == 0 || errno == EEXIST { return }
         guard errno == ENOENT, let slash = path.lastIndex(of: "/"), slash != path.startIndex else {
             throw SpireError(.io, "mkdir \(path): \(unsafe String(cString: strerror(errno)))")
         }
         try makeDirectory(String(path[..<slash]))
-        guard unsafe mkdir(path, 0o755) == 0 || errno == EEXIST else {
+        guard unsafe mkdir(path, mode) == 0 || errno == EEXIST else {
             throw SpireError(.io, "mkdir \(path): \(unsafe String(cString: strerror(errno)))")
         }
     }
