@@ -132,7 +132,7 @@ let house: [Wing] = [
                 "AgentAPI", "AgentCore", "Wire", "RPC", "PluginsBasic", "PluginAPI", "Issuance", "Telemetry",
                 "Groundwork", "SPIFFE", "SPIFFETLS", "HCL",
             ],
-            needs: nio + ["Logging", "ServiceLifecycle"], tests: true, testUses: ["TestKit"]),
+            needs: nio + ["Logging", "ServiceLifecycle", "UnixSignals"], tests: true, testUses: ["TestKit"]),
         Module(
             "AgentCLI",
             uses: [
@@ -169,7 +169,7 @@ let packages: [(url: String, version: Version, products: [String])] = [
     ("apple/swift-protobuf", "1.39.0", ["SwiftProtobuf"]),
     ("apple/swift-log", "1.16.2", ["Logging"]),
     ("apple/swift-collections", "1.6.0", ["DequeModule"]),
-    ("swift-server/swift-service-lifecycle", "2.13.0", ["ServiceLifecycle"]),
+    ("swift-server/swift-service-lifecycle", "2.13.0", ["ServiceLifecycle", "UnixSignals"]),
 ]
 
 let settings: [SwiftSetting] = [

@@ -85,7 +85,7 @@ enum Composition {
         _ parts: AgentParts, _ enrolled: Enrollment.Result
     ) -> (keeper: IdentityKeeper, client: ServerClient) {
         let config = parts.config
-        let credentials = AgentCredentials(enrolled)
+        let credentials = AgentCredentials(svid: enrolled.svid, bundle: enrolled.bundle)
         let logger = parts.logger.inSubsystem("manager")
         let client = ServerClient(
             parts.enrollment.client.place, group: parts.group, time: parts.clocks.time, logger: logger,

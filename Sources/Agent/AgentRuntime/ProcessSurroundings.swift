@@ -51,7 +51,7 @@ enum ProcessSurroundings {
     }
 
     /// SIGUSR1 asks for plugins to be configured anew. Until there are such plugins it must not end the process.
-    static func ignoreReconfigureSignal() { _ = unsafe signal(SIGUSR1, SIG_IGN) }
+    static func ignoreReconfigureSignal() { _ = signal(SIGUSR1, SIG_IGN) }
 
     /// The value of an environment variable.
     static func environment(_ name: String) -> String? { unsafe getenv(name).map { unsafe String(cString: $0) } }

@@ -7,8 +7,8 @@ import Synchronization
 package final class AgentCredentials: Sendable {
     private let state: Mutex<(svid: AgentSVID, bundle: TrustBundle)>
 
-    package init(_ enrolled: Enrollment.Result) {
-        state = Mutex((enrolled.svid, enrolled.bundle))
+    package init(svid: AgentSVID, bundle: TrustBundle) {
+        state = Mutex((svid, bundle))
     }
 
     package var svid: AgentSVID { state.withLock { $0.svid } }
