@@ -126,11 +126,12 @@ struct IdentityKeeperTests {
         try await rig.keeper.initialize()
         rig.server.state.withLock { $0.failure = RPCStatus(.unavailable, "connection refused") }
         await #expect(throws: SpireError(.svidExpired, "")) {
-            try await rig.running { rig in
+            try await withThrowingTaskGroup(of: Void.self) { group in
+                let keeper = rig.keeper
+                group.addTask { try await keeper.run() }
                 await rig.clock.sleepers(2)
                 rig.clock.advance(by: .seconds(100))
-                while !Task.isCancelled, rig.server.state.withLock({ $0.synchronizations }) < 2 { await Task.yield() }
-                await rig.clock.sleepers(1)
+                try await group.next()
             }
         }
     }
@@ -237,7 +238,7 @@ struct IdentityKeeperTests {
             var now = await updates.next()
             while now?.identities.first?.svid.chain == first?.chain { now = await updates.next() }
             #expect(now?.bundle.x509Authorities.first?.isTainted == true)
-            while rig.server.state.withLock({ $0.renewals }) == 0 {
+            while rig.server.state.withLock({ $0.reconnects }) == 0 {
                 await rig.clock.sleepers(1)
                 rig.clock.advance(by: .seconds(6))
                 await Task.yield()
