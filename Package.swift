@@ -65,8 +65,8 @@ let house: [Wing] = [
             needs: nio + ["NIOHTTP2", "NIOHPACK", "NIOSSL", "SwiftProtobuf", "DequeModule"], tests: true),
         Module(
             "Wire", uses: ["RPC", "Groundwork", "SPIFFE", "Issuance", "SPIFFETLS", "CPeerCredentials"],
-            needs: nio + ["NIOSSL", "X509", "Logging"], tests: true, testUses: ["TestKit", "Issuance"],
-            touchesC: true),
+            needs: nio + ["NIOSSL", "NIOTLS", "X509", "SwiftASN1", "Logging"], tests: true,
+            testUses: ["TestKit", "Issuance"], touchesC: true),
     ]),
     Wing("Plugins", [
         Module("PluginAPI", uses: ["Groundwork", "SPIFFE", "Issuance"], needs: ["Logging"]),
@@ -201,7 +201,8 @@ let benchmarks: [(name: String, uses: [String], needs: [String])] =
             "spire-load",
             ["RPC", "Wire", "APIProtos", "WorkloadProtos", "Issuance", "SPIFFE", "Groundwork"],
             nio + ["SwiftProtobuf", "X509"]
-        )
+        ),
+        ("rpc-echo", ["RPC", "Wire", "Groundwork", "SPIFFE"], nio + ["SwiftProtobuf"]),
     ]
 
 func targets() -> [Target] {

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
 package import NIOCore
+import NIOPosix
+import NIOSSL
 package import RPC
 package import X509
 
@@ -11,7 +13,12 @@ package enum Channels {
         path: String, group: any EventLoopGroup, configuration: RPCClientConfiguration = RPCClientConfiguration()
     ) -> RPCClient {
         RPCClient(group: group, configuration: configuration) { loop in
-            loop.makeFailedFuture(RPCStatus(.unimplemented, "the Unix channel is not there yet"))
+            ClientBootstrap(group: loop)
+                .connectTimeout(configuration.connectTimeout)
+                .channelOption(.recvAllocator, value: ConnectionOptions.receiveAllocator)
+                .channelOption(.maxMessagesPerRead, value: ConnectionOptions.messagesPerRead)
+                .connect(unixDomainSocketPath: path)
+                .flatMapErrorThrowing { throw DialError.failure("unix", path, $0) }
         }
     }
 
@@ -26,8 +33,42 @@ package enum Channels {
         identity: @escaping @Sendable () -> TLSIdentity?,
         verifyServer: @escaping @Sendable ([Certificate]) async throws -> Void
     ) -> RPCClient {
-        RPCClient(group: group, configuration: configuration) { loop in
-            loop.makeFailedFuture(RPCStatus(.unimplemented, "the TLS channel is not there yet"))
+        let contexts = TLSContextMaker(.client)
+        let address = host.contains(":") ? "[\(host)]:\(port)" : "\(host):\(port)"
+        var configuration = configuration
+        configuration.scheme = "https"
+        if configuration.authority == RPCClientConfiguration().authority { configuration.authority = address }
+        let timeout = configuration.connectTimeout
+        return RPCClient(group: group, configuration: configuration) { loop in
+            let shaken = loop.makePromise(of: Void.self)
+            let peer = VerifiedPeer()
+            return ClientBootstrap(group: loop)
+                .connectTimeout(timeout)
+                .channelOption(.tcpOption(.tcp_nodelay), value: 1)
+                .channelInitializer { channel in
+                    channel.eventLoop.makeCompletedFuture {
+                        let tls = try NIOSSLClientHandler(
+                            context: try contexts.context(identity()), serverHostname: nil,
+                            customVerificationCallbackWithMetadata: peer.callback {
+                                try await verifyServer($0)
+                                return nil
+                            })
+                        let waiting = HandshakeHandler(timeout: timeout) { shaken.completeWith($0) }
+                        try channel.pipeline.syncOperations.addHandlers([tls, waiting])
+                    }
+                }
+                .connect(host: host, port: port)
+                .flatMapErrorThrowing { error in
+                    shaken.fail(error)
+                    throw DialError.failure("tcp", address, error)
+                }
+                .flatMap { channel in
+                    shaken.futureResult.map { channel }.flatMapErrorThrowing { error in
+                        channel.close(promise: nil)
+                        // A refusal of ours says more than the alert it became.
+                        throw error as? ConnectFailure ?? ConnectFailure(.handshake, "\(peer.failure ?? error)")
+                    }
+                }
         }
     }
 }

@@ -1,8 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import Groundwork
 package import NIOCore
+import NIOPosix
+import NIOSSL
 package import RPC
 package import SPIFFE
+import Synchronization
 package import X509
 
 /// gRPC over TLS on a TCP port, with an optional client certificate.
@@ -18,8 +22,12 @@ package final class TLSListener: Sendable {
 
     /// Where it listens; the port is the one the system chose when 0 was asked for.
     package let address: SocketAddress
+    private let channel: any Channel
 
-    private init(address: SocketAddress) { self.address = address }
+    private init(channel: any Channel, address: SocketAddress) {
+        self.channel = channel
+        self.address = address
+    }
 
     /// Listens on `host`:`port` and serves every connection with `server`.
     ///
@@ -34,9 +42,91 @@ package final class TLSListener: Sendable {
         identity: @escaping @Sendable () -> TLSIdentity?,
         verifyClient: @escaping @Sendable ([Certificate]) async throws -> SPIFFEID
     ) async throws -> TLSListener {
-        throw RPCStatus(.unimplemented, "the TLS listener is not there yet")
+        let accepting = TLSAcceptor(
+            server: server, configuration: configuration, identity: identity, verifyClient: verifyClient)
+        let bootstrap = ConnectionOptions.apply(ServerBootstrap(group: group))
+            .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
+            .childChannelOption(.tcpOption(.tcp_nodelay), value: 1)
+            .childChannelInitializer { accepting.accept($0) }
+        let channel: any Channel
+        do {
+            channel = try await bootstrap.bind(host: host, port: port).get()
+        } catch {
+            throw SpireError(.io, "cannot listen on \(host):\(port): \(DialError.reason(error))")
+        }
+        guard let address = channel.localAddress else {
+            try? await channel.close().get()
+            throw SpireError(.io, "cannot listen on \(host):\(port): the system names no address")
+        }
+        return TLSListener(channel: channel, address: address)
     }
 
     /// Stops accepting. Connections go on; `RPCServer.drain` ends those.
-    package func close() async {}
+    package func close() async { try? await channel.close().get() }
+}
+
+/// Takes accepted connections through their handshake.
+private final class TLSAcceptor: Sendable {
+    private let server: RPCServer
+    private let configuration: TLSListener.Configuration
+    private let identity: @Sendable () -> TLSIdentity?
+    private let verifyClient: @Sendable ([Certificate]) async throws -> SPIFFEID
+    private let contexts = TLSContextMaker(.server)
+    private let handshakes = Mutex(0)
+
+    init(
+        server: RPCServer, configuration: TLSListener.Configuration,
+        identity: @escaping @Sendable () -> TLSIdentity?,
+        verifyClient: @escaping @Sendable ([Certificate]) async throws -> SPIFFEID
+    ) {
+        self.server = server
+        self.configuration = configuration
+        self.identity = identity
+        self.verifyClient = verifyClient
+    }
+
+    func accept(_ channel: any Channel) -> EventLoopFuture<Void> {
+        let isAdmitted = handshakes.withLock { count in
+            guard count < configuration.maximumHandshakes else { return false }
+            count += 1
+            return true
+        }
+        guard isAdmitted else { return channel.eventLoop.makeFailedFuture(ChannelError.eof) }
+        return channel.eventLoop.makeCompletedFuture { try self.setUp(channel) }
+            .flatMapErrorThrowing { error in
+                self.handshakes.withLock { $0 -= 1 }
+                throw error
+            }
+    }
+
+    private func setUp(_ channel: any Channel) throws {
+        guard let identity = identity() else { throw ChannelError.eof }
+        let verifyClient = self.verifyClient
+        let peer = VerifiedPeer()
+        let context = try contexts.context(identity)
+        let tls = NIOSSLServerHandler(
+            context: context,
+            customVerificationCallbackWithMetadata: peer.callback { try await verifyClient($0) })
+        let address = Self.text(channel.remoteAddress)
+        let server = self.server
+        let waiting = HandshakeHandler(timeout: configuration.handshakeTimeout) { result in
+            self.handshakes.withLock { $0 -= 1 }
+            guard case .success = result else { return channel.close(promise: nil) }
+            let who: PeerIdentity
+            if let found = peer.found, let id = found.id {
+                who = .mutualTLS(leaf: found.leaf, id: id, address: address)
+            } else {
+                who = .tlsAnonymous(address: address)
+            }
+            server.serve(on: channel, peer: who).whenFailure { _ in channel.close(promise: nil) }
+        }
+        try channel.pipeline.syncOperations.addHandlers([tls, waiting])
+    }
+
+    /// `ip:port`, IPv6 in brackets, as Go prints addresses.
+    private static func text(_ address: SocketAddress?) -> String {
+        guard let address, let ip = address.ipAddress else { return "" }
+        let port = address.port ?? 0
+        return ip.contains(":") ? "[\(ip)]:\(port)" : "\(ip):\(port)"
+    }
 }

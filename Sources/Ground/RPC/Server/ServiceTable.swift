@@ -16,6 +16,7 @@ package struct ServiceTable: Sendable {
     }
 
     private(set) var handlers: [String: (path: MethodPath, handler: Handler)] = [:]
+    private(set) var services: Set<String> = []
 
     package init() {}
 
@@ -61,6 +62,7 @@ package struct ServiceTable: Sendable {
 
     private mutating func add(_ path: MethodPath, _ handler: Handler) {
         handlers[path.description] = (path, handler)
+        services.insert(path.service)
     }
 }
 
@@ -108,20 +110,6 @@ package struct ResponseWriter<Response: Message>: Sendable {
     /// Sends one message; waits while the caller's flow-control window is full.
     package func send(_ response: Response) async throws { try await raw.write(encodeMessage(response)) }
 
-    /// Sends a message that is encoded already, so that one encoding serves many callers.
+    /// Sends a message that is encoded already (by `encodeMessage`), so that one encoding serves many callers.
     package func sendEncoded(_ bytes: ByteBuffer) async throws { try await raw.write(bytes) }
-}
-
-/// Decodes a message of at most the size the transport let through.
-/// - Throws: `internal` with the reason, as grpc-go answers for bytes that are not the message.
-func decodeMessage<M: Message>(_ bytes: ByteBuffer) throws -> M {
-    do {
-        return try M(serializedBytes: Array(bytes.readableBytesView))
-    } catch {
-        throw RPCStatus(.internal, "grpc: error unmarshalling request: \(error)")
-    }
-}
-
-func encodeMessage<M: Message>(_ message: M) throws -> ByteBuffer {
-    ByteBuffer(bytes: try message.serializedBytes() as [UInt8])
 }

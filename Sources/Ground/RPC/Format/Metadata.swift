@@ -19,6 +19,11 @@ package struct Metadata: Sendable, Hashable, ExpressibleByDictionaryLiteral {
         pairs.append(Pair(name: name.lowercased(), value: value))
     }
 
+    /// Adds a pair whose name is known to be lower case.
+    mutating func addLowercase(_ name: String, _ value: String) {
+        pairs.append(Pair(name: name, value: value))
+    }
+
     /// All values of `name`, in order.
     package subscript(name: String) -> [String] {
         pairs.compactMap { $0.name == name ? $0.value : nil }

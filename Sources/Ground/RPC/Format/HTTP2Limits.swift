@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import NIOCore
+import NIOHTTP2
+
+/// How the HTTP/2 handler is set up.
+///
+/// Its own rate limits count over short spans only, because it allots room for every event it may count, on every
+/// connection; what a peer may do over longer spans is `PeerAllowance`'s business.
+enum HTTP2Limits {
+    static func connection(
+        maximumStreams: Int, maximumHeaderListSize: Int
+    ) -> NIOHTTP2Handler.ConnectionConfiguration {
+        var configuration = NIOHTTP2Handler.ConnectionConfiguration()
+        configuration.initialSettings = [
+            HTTP2Setting(parameter: .maxConcurrentStreams, value: maximumStreams),
+            HTTP2Setting(parameter: .maxHeaderListSize, value: maximumHeaderListSize),
+        ]
+        configuration.maximumRecentlyResetStreams = 100
+        configuration.maximumBufferedControlFrames = 1_000
+        configuration.maximumConnectionGlitches = 1_000
+        configuration.controlFrameRateLimit.maximumCount = 200
+        configuration.controlFrameRateLimit.windowLength = .milliseconds(10)
+        return configuration
+    }
+
+    static var stream: NIOHTTP2Handler.StreamConfiguration {
+        var configuration = NIOHTTP2Handler.StreamConfiguration()
+        configuration.streamResetFrameRateLimit.maximumCount = 500
+        configuration.streamResetFrameRateLimit.windowLength = .milliseconds(10)
+        configuration.streamErrorRateLimit.maximumCount = 100
+        configuration.streamErrorRateLimit.windowLength = .seconds(10)
+        return configuration
+    }
+}

@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package import NIOCore
+package import SwiftProtobuf
+
+/// A `ByteBuffer` as swift-protobuf sees bytes, so that messages are decoded from and encoded into buffers without a copy.
+struct MessageBytes: SwiftProtobufContiguousBytes {
+    var buffer: ByteBuffer
+
+    init(_ buffer: ByteBuffer) { self.buffer = buffer }
+
+    /// Makes room for a message with its prefix already in front of the first readable byte.
+    init(repeating byte: UInt8, count: Int) {
+        buffer = ByteBuffer()
+        buffer.reserveCapacity(count + MessageDeframer.prefixLength)
+        buffer.writeInteger(UInt8(0))
+        buffer.writeInteger(UInt32(count))
+        buffer.writeRepeatingByte(byte, count: count)
+        buffer.moveReaderIndex(forwardBy: MessageDeframer.prefixLength)
+    }
+
+    init<S: Sequence>(_ sequence: S) where S.Element == UInt8 {
+        buffer = ByteBuffer(bytes: sequence)
+    }
+
+    var count: Int { buffer.readableBytes }
+
+    func withUnsafeBytes<R>(_ body: (UnsafeRawBufferPointer) throws -> R) rethrows -> R {
+        try unsafe buffer.withUnsafeReadableBytes(body)
+    }
+
+    mutating func withUnsafeMutableBytes<R>(_ body: (UnsafeMutableRawBufferPointer) throws -> R) rethrows -> R {
+        try unsafe buffer.withUnsafeMutableReadableBytes(body)
+    }
+}
+
+/// Decodes a message of at most the size the transport let through.
+/// - Throws: `internal` with the reason, as grpc-go answers for bytes that are not the message.
+func decodeMessage<M: Message>(_ bytes: ByteBuffer) throws -> M {
+    do {
+        return try M(serializedBytes: MessageBytes(bytes))
+    } catch {
+        throw RPCStatus(.internal, "grpc: error unmarshalling request: \(error)")
+    }
+}
+
+/// Encodes a message, leaving its prefix in the bytes before the first readable one, where `framed` finds it.
+package func encodeMessage<M: Message>(_ message: M) throws -> ByteBuffer {
+    let bytes: MessageBytes = try message.serializedBytes()
+    return bytes.buffer
+}
+
+/// Puts the prefix in front of a message. No copy when the prefix is there already (see `encodeMessage`), so one
+/// encoding can go to many streams.
+func framed(_ message: ByteBuffer) -> ByteBuffer {
+    var bytes = message
+    let start = message.readerIndex - MessageDeframer.prefixLength
+    if start >= 0 {
+        let flag = bytes.getInteger(at: start, as: UInt8.self)
+        let count = bytes.getInteger(at: start + 1, as: UInt32.self)
+        if flag == 0, count == UInt32(message.readableBytes) {
+            bytes.moveReaderIndex(to: start)
+            return bytes
+        }
+    }
+    var fresh = ByteBuffer()
+    fresh.reserveCapacity(message.readableBytes + MessageDeframer.prefixLength)
+    fresh.writeInteger(UInt8(0))
+    fresh.writeInteger(UInt32(message.readableBytes))
+    fresh.writeImmutableBuffer(message)
+    return fresh
+}

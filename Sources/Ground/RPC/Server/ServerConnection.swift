@@ -1,0 +1,313 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import NIOCore
+import NIOHPACK
+import NIOHTTP2
+
+/// One connection of a server, above `NIOHTTP2Handler`: turns frames into calls and back.
+///
+/// Everything here runs on the channel's event loop; `@unchecked` stands for that.
+final class ServerConnection: ChannelInboundHandler, @unchecked Sendable {
+    typealias InboundIn = HTTP2Frame
+    typealias OutboundOut = HTTP2Frame
+
+    let server: RPCServer
+    let loop: any EventLoop
+    let executor: LoopExecutor
+    private let peer: any Sendable
+    private let watch: FrameWatch
+    private var context: ChannelHandlerContext?
+    private var streams: [HTTP2StreamID: ServerStream] = [:]
+    private var lastStream = HTTP2StreamID.rootStream
+    private var connectionWindow = InboundWindow.target
+    private var heldBytes = 0
+    private var runningHandlers = 0
+    private var controlFrames: PeerAllowance
+    private var resets: PeerAllowance
+    private var timers: [Scheduled<Void>] = []
+    private var isReading = false
+    private var isInEvent = false
+    private var isFlushScheduled = false
+    private var hasSpoken = false
+    private var isDraining = false
+    private var isClosed = false
+    var assembly: AssemblyBudget<HTTP2StreamID>
+
+    /// What a peer may send on the whole connection before we have to say more.
+    private static let windowTarget = 1 << 20
+
+    init(server: RPCServer, channel: any Channel, executor: LoopExecutor, peer: any Sendable, watch: FrameWatch) {
+        self.server = server
+        self.loop = channel.eventLoop
+        self.executor = executor
+        self.peer = peer
+        self.watch = watch
+        let now = NIODeadline.now()
+        controlFrames = PeerAllowance(
+            capacity: server.configuration.controlFrameAllowance, perSecond: 200, now: now)
+        resets = PeerAllowance(capacity: server.configuration.resetAllowance, perSecond: 100, now: now)
+        assembly = AssemblyBudget(
+            capacity: max(server.configuration.maximumBufferedBytes, server.configuration.maximumMessageSize))
+        watch.owner = self
+    }
+
+    // MARK: Channel events
+
+    func handlerAdded(context: ChannelHandlerContext) {
+        self.context = context
+        let configuration = server.configuration
+        timers.append(
+            loop.scheduleTask(in: configuration.prefaceTimeout) {
+                if !self.hasSpoken { self.context?.close(promise: nil) }
+            })
+        if let age = configuration.maximumConnectionAge {
+            // ±10 %, so that clients which came together do not come back together.
+            let jitter = Double.random(in: 0.9...1.1)
+            let span = TimeAmount.nanoseconds(Int64(Double(age.nanoseconds) * jitter))
+            timers.append(loop.scheduleTask(in: span) { self.drain(grace: configuration.maximumConnectionAgeGrace) })
+        }
+    }
+
+    func handlerRemoved(context: ChannelHandlerContext) {
+        teardown()
+        self.context = nil
+    }
+
+    func channelInactive(context: ChannelHandlerContext) {
+        teardown()
+        context.fireChannelInactive()
+    }
+
+    private func teardown() {
+        guard !isClosed else { return }
+        isClosed = true
+        for timer in timers { timer.cancel() }
+        timers = []
+        let open = streams
+        streams = [:]
+        for stream in open.values { stream.closed() }
+        server.forget(self)
+    }
+
+    func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+        let frame = unwrapInboundIn(data)
+        isReading = true
+        if !hasSpoken { firstWords() }
+        switch frame.payload {
+        case .headers(let payload):
+            if let stream = streams[frame.streamID] {
+                if payload.endStream { stream.endRequest() }
+            } else {
+                open(frame.streamID, payload.headers, endStream: payload.endStream)
+            }
+        case .data(let payload):
+            if case .byteBuffer(let bytes) = payload.data {
+                streams[frame.streamID]?.receive(bytes, endStream: payload.endStream)
+            }
+        case .rstStream:
+            if let stream = streams[frame.streamID], stream.machine.response == .silent,
+                !resets.spend(now: NIODeadline.now())
+            {
+                giveUp("too many resets")
+            }
+        case .ping(_, ack: false), .settings(.settings), .priority:
+            if !controlFrames.spend(now: NIODeadline.now()) { giveUp("too_many_pings") }
+        default: break
+        }
+    }
+
+    func channelReadComplete(context: ChannelHandlerContext) {
+        // The HTTP/2 handler has just flushed what was written during this burst.
+        isReading = false
+        context.fireChannelReadComplete()
+    }
+
+    func channelWritabilityChanged(context: ChannelHandlerContext) {
+        if context.channel.isWritable { for stream in streams.values { stream.wakeWriters() } }
+        context.fireChannelWritabilityChanged()
+    }
+
+    func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
+        isInEvent = true
+        defer { isInEvent = false }
+        switch event {
+        case let event as NIOHTTP2WindowUpdatedEvent:
+            guard let size = event.inboundWindowSize else { break }
+            if event.streamID == .rootStream {
+                connectionWindow = size
+                if size <= Self.windowTarget / 2, !isClosed {
+                    write(.windowUpdate(windowSizeIncrement: Self.windowTarget - size), .rootStream)
+                }
+            } else {
+                streams[event.streamID]?.windowIs(size)
+            }
+        case let event as StreamClosedEvent:
+            streams.removeValue(forKey: event.streamID)?.closed()
+            closeIfDone()
+        case is ChannelEvent:
+            // The peer will send nothing more: without its frames no call can go on.
+            context.close(promise: nil)
+        default: break
+        }
+        context.fireUserInboundEventTriggered(event)
+    }
+
+    func errorCaught(context: ChannelHandlerContext, error: any Error) {
+        if watch.concernsOneStream(error) { return }
+        context.close(promise: nil)
+    }
+
+    // MARK: Calls
+
+    private func firstWords() {
+        hasSpoken = true
+        timers.first?.cancel()
+        write(.windowUpdate(windowSizeIncrement: Self.windowTarget - connectionWindow), .rootStream)
+    }
+
+    private func open(_ id: HTTP2StreamID, _ headers: HPACKHeaders, endStream: Bool) {
+        lastStream = max(lastStream, id)
+        let head: RequestHead
+        do {
+            head = try RequestHead(headers)
+        } catch {
+            return refuse(id, error, endStream: endStream)
+        }
+        guard let (path, handler) = server.services.handlers[head.path] else {
+            return refuse(id, unknown(head.path), endStream: endStream)
+        }
+        guard runningHandlers < server.configuration.maximumConcurrentStreams else {
+            return reset(id, .refusedStream)
+        }
+        let now = NIODeadline.now()
+        let call = RPCContext(
+            method: path, metadata: head.metadata, authority: head.authority,
+            deadline: head.timeout.map { now + $0 }, peer: peer)
+        let stream = ServerStream(id: id, connection: self, handler: handler, call: call, started: now)
+        streams[id] = stream
+        stream.begin(endStream: endStream)
+    }
+
+    private func unknown(_ path: String) -> RequestHead.Refusal {
+        let name = path.utf8.first == UInt8(ascii: "/") ? path.dropFirst() : path[...]
+        guard let slash = name.lastIndex(of: "/") else {
+            return .init(status: RPCStatus(.unimplemented, "malformed method name: \(quoted(path))"))
+        }
+        let service = String(name[..<slash])
+        let method = name[name.index(after: slash)...]
+        if server.services.services.contains(service) {
+            return .init(status: RPCStatus(.unimplemented, "unknown method \(method) for service \(service)"))
+        }
+        return .init(status: RPCStatus(.unimplemented, "unknown service \(service)"))
+    }
+
+    /// Answers without making a call of it.
+    private func refuse(_ id: HTTP2StreamID, _ refusal: RequestHead.Refusal, endStream: Bool) {
+        let headers = ResponseHeaders.trailersOnly(
+            refusal.status, http: refusal.http, namesEncodings: refusal.namesEncodings)
+        write(.headers(.init(headers: headers, endStream: true)), id)
+        if !endStream { reset(id, .noError) }
+    }
+
+    func handlerStarted() { runningHandlers += 1 }
+    func handlerReturned() { runningHandlers -= 1 }
+
+    /// Adds to what the connection holds for its calls. Returns whether that is still within bounds.
+    func accountHeld(_ delta: Int) -> Bool {
+        heldBytes += delta
+        return delta <= 0 || heldBytes <= server.configuration.maximumBufferedBytes
+    }
+
+    func releaseAssembly(_ id: HTTP2StreamID) {
+        if assembly.isIdle { return }
+        for next in assembly.release(id) { streams[next]?.replenish() }
+    }
+
+    // MARK: Frames out
+
+    var isWritable: Bool { context?.channel.isWritable ?? false }
+
+    func write(_ payload: HTTP2Frame.FramePayload, _ id: HTTP2StreamID) {
+        guard let context, !isClosed else { return }
+        switch payload {
+        case .data, .headers: controlFrames.earn()
+        default: break
+        }
+        context.write(wrapOutboundOut(HTTP2Frame(streamID: id, payload: payload)), promise: nil)
+        if isInEvent || !context.channel.isWritable {
+            // The HTTP/2 handler takes it that control frames which it holds back have been flushed by the time it
+            // writes data again; its events come while it is writing.
+            return context.flush()
+        }
+        guard !isReading, !isFlushScheduled else { return }
+        isFlushScheduled = true
+        loop.execute {
+            self.isFlushScheduled = false
+            self.context?.flush()
+        }
+    }
+
+    private func reset(_ id: HTTP2StreamID, _ code: HTTP2ErrorCode) {
+        watch.isOurs = true
+        write(.rstStream(code), id)
+        watch.isOurs = false
+    }
+
+    // MARK: The end
+
+    /// Asks the peer to go: no new calls, open ones may finish within `grace`.
+    func drain(grace: TimeAmount?) {
+        guard !isClosed, !isDraining else { return }
+        isDraining = true
+        // First without a limit, because calls may be on their way to us; a moment later with one.
+        goAway(.maxID, .noError)
+        timers.append(
+            loop.scheduleTask(in: .milliseconds(500)) {
+                guard !self.isClosed else { return }
+                self.goAway(self.lastStream, .noError)
+                self.isQuiet = true
+                self.closeIfDone()
+            })
+        if let grace {
+            timers.append(loop.scheduleTask(in: grace) { self.context?.close(promise: nil) })
+        }
+        closeIfDone()
+    }
+
+    private var isQuiet = false
+
+    private func closeIfDone() {
+        guard isDraining, streams.isEmpty, !isClosed, isQuiet || server.isDraining else { return }
+        context?.flush()
+        context?.close(promise: nil)
+    }
+
+    func close() { context?.close(promise: nil) }
+
+    /// Cuts off a peer that does too much of what costs it nothing.
+    private func giveUp(_ reason: String) {
+        goAway(lastStream, .enhanceYourCalm, reason)
+        context?.close(promise: nil)
+    }
+
+    private func goAway(_ last: HTTP2StreamID, _ code: HTTP2ErrorCode, _ reason: String? = nil) {
+        guard let context, !isClosed else { return }
+        let payload = HTTP2Frame.FramePayload.goAway(
+            lastStreamID: last, errorCode: code, opaqueData: reason.map { ByteBuffer(string: $0) })
+        context.writeAndFlush(wrapOutboundOut(HTTP2Frame(streamID: .rootStream, payload: payload)), promise: nil)
+    }
+}
+
+extension ServerConnection: FrameWatch.Owner {
+    func wroteData(_ stream: HTTP2StreamID, _ count: Int) { streams[stream]?.wrote(count) }
+
+    func wroteEnd(_ stream: HTTP2StreamID) {
+        guard let open = streams[stream], !open.machine.requestEnded else { return }
+        // The answer is complete before the request is: the rest of the request is not wanted. Not from here, because
+        // the HTTP/2 handler is in the middle of writing.
+        loop.execute {
+            guard self.streams[stream] != nil else { return }
+            self.reset(stream, .noError)
+        }
+    }
+}
