@@ -1,2 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-print("hello")
+
+import AgentCLI
+#if canImport(Glibc)
+import Glibc
+#elseif canImport(Musl)
+import Musl
+#else
+import Darwin
+#endif
+
+exit(await AgentCommandLine.run(Array(CommandLine.arguments.dropFirst())))

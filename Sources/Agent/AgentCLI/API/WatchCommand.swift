@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import CLISupport
+import FoundationEssentials
+import Groundwork
+import RPC
+import WorkloadProtos
+
+struct WatchCommand: Command {
+    static let name = "api watch"
+    static let usageName = "watch"
+    static let synopsis = "Attaches to the Workload API and prints updates as they're received"
+    private let connection: WorkloadConnectionFlags
+
+    init(_ flags: FlagSet) { connection = WorkloadConnectionFlags(flags) }
+
+    /// Goes on until the process is interrupted; connects again after every failure but a wrong request.
+    func run(_ console: Console) async throws {
+        let time = SystemTime()
+        var since = time.uptime
+        var backoff = Backoff(first: .seconds(1), cap: .seconds(30))
+        while true {
+            do {
+                try await connection.withAgent(console) { client in
+                    try await client.serverStreaming(
+                        WorkloadAPIMethods.fetchX509SVID, .init(), options: WorkloadConnectionFlags.options(timeout: nil)
+                    ) { stream in
+                        while let response = try await stream.next() {
+                            let update = try X509Update(response, now: time.now)
+                            console.out(update.text(elapsed: time.uptime - since, hints: false, bareNames: true))
+                            since = time.uptime
+                            backoff.reset()
+                        }
+                    }
+                }
+            } catch let status as RPCStatus where status.code == .invalidArgument {
+                throw status
+            } catch {
+                console.err("\(error)\n")
+            }
+            try await time.sleep(for: backoff.next(SystemRandom()))
+        }
+    }
+}
