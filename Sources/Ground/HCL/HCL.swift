@@ -2,7 +2,7 @@
 
 /// Reads configuration texts in HCL version 1 or its JSON form.
 package enum HCL {
-    /// What a text may cost. A text beyond a limit is refused, so hostile input can neither exhaust memory nor the stack.
+    /// What a text may cost. Beyond a limit it is refused, so hostile input can neither exhaust memory nor the stack.
     package struct Limits: Sendable {
         /// Most bytes of a text.
         package var bytes = 4 << 20

@@ -105,16 +105,49 @@ import Testing
     @Test(
         "ways to get the first bundle that exclude one another are refused",
         arguments: [
-            ("", "trust_bundle_path, trust_bundle_url, or trust_bundle_spiffe_workload_api must be configured unless insecure_bootstrap is set"),
-            ("insecure_bootstrap = true\ntrust_bundle_url = \"u\"", "only one of insecure_bootstrap or trust_bundle_url can be specified, not both"),
-            ("insecure_bootstrap = true\ntrust_bundle_path = \"p\"", "only one of insecure_bootstrap or trust_bundle_path can be specified, not both"),
-            ("trust_bundle_url = \"u\"\ntrust_bundle_path = \"p\"", "only one of trust_bundle_url or trust_bundle_path can be specified, not both"),
-            ("insecure_bootstrap = true\ntrust_bundle_url = \"u\"\ntrust_bundle_path = \"p\"", "only one of insecure_bootstrap, trust_bundle_url, or trust_bundle_path can be specified, not the three options"),
-            ("insecure_bootstrap = true\ntrust_bundle_spiffe_workload_api = \"unix:///x\"", "only one of insecure_bootstrap or trust_bundle_spiffe_workload_api can be specified, not both"),
+            (
+                "",
+                """
+                trust_bundle_path, trust_bundle_url, or trust_bundle_spiffe_workload_api must be configured unless \
+                insecure_bootstrap is set
+                """
+            ),
+            (
+                "insecure_bootstrap = true\ntrust_bundle_url = \"u\"",
+                "only one of insecure_bootstrap or trust_bundle_url can be specified, not both"
+            ),
+            (
+                "insecure_bootstrap = true\ntrust_bundle_path = \"p\"",
+                "only one of insecure_bootstrap or trust_bundle_path can be specified, not both"
+            ),
+            (
+                "trust_bundle_url = \"u\"\ntrust_bundle_path = \"p\"",
+                "only one of trust_bundle_url or trust_bundle_path can be specified, not both"
+            ),
+            (
+                "insecure_bootstrap = true\ntrust_bundle_url = \"u\"\ntrust_bundle_path = \"p\"",
+                """
+                only one of insecure_bootstrap, trust_bundle_url, or trust_bundle_path can be specified, not the \
+                three options
+                """
+            ),
+            (
+                "insecure_bootstrap = true\ntrust_bundle_spiffe_workload_api = \"unix:///x\"",
+                "only one of insecure_bootstrap or trust_bundle_spiffe_workload_api can be specified, not both"
+            ),
             ("trust_bundle_url = \"http://x\"", "trust bundle URL must start with https://"),
-            ("trust_bundle_path = \"p\"\ntrust_bundle_format = \"der\"", "invalid value for trust_bundle_format, expected \"pem\" or \"spiffe\""),
-            ("trust_bundle_path = \"p\"\ntrust_bundle_unix_socket = \"s\"", "if trust_bundle_unix_socket is specified, so must be trust_bundle_url"),
-            ("insecure_bootstrap = true\nrebootstrap_mode = \"auto\"", "insecure_bootstrap option can not be used with rebootstrapping"),
+            (
+                "trust_bundle_path = \"p\"\ntrust_bundle_format = \"der\"",
+                "invalid value for trust_bundle_format, expected \"pem\" or \"spiffe\""
+            ),
+            (
+                "trust_bundle_path = \"p\"\ntrust_bundle_unix_socket = \"s\"",
+                "if trust_bundle_unix_socket is specified, so must be trust_bundle_url"
+            ),
+            (
+                "insecure_bootstrap = true\nrebootstrap_mode = \"auto\"",
+                "insecure_bootstrap option can not be used with rebootstrapping"
+            ),
         ])
     func bootstrap(lines: String, message: String) {
         #expect(messages(Self.required + lines) == [message])
@@ -123,20 +156,50 @@ import Testing
     @Test(
         "what is wrong is said in the words scripts know",
         arguments: [
-            ("join_token = \"a\"\njoin_token_file = \"b\"", "only one of join_token or join_token_file can be specified, not both"),
+            (
+                "join_token = \"a\"\njoin_token_file = \"b\"",
+                "only one of join_token or join_token_file can be specified, not both"
+            ),
             ("rebootstrap_mode = \"x\"", "unknown rebootstrap mode specified: x"),
             ("rebootstrap_delay = \"x\"", "error parsing rebootstrap delay duration: time: invalid duration \"x\""),
-            ("workload_x509_svid_key_type = \"rsa-4096\"", "key type \"rsa-4096\" is unknown; must be one of [rsa-2048, ec-p256, ec-p384]"),
+            (
+                "workload_x509_svid_key_type = \"rsa-4096\"",
+                "key type \"rsa-4096\" is unknown; must be one of [rsa-2048, ec-p256, ec-p384]"
+            ),
             ("availability_target = \"1h\"", "availability_target must be at least 24h0m0s"),
             ("x509_svid_cache_max_size = -1", "x509_svid_cache_max_size should not be negative"),
             ("log_format = \"x\"", "could not start logger: unknown logger format: \"x\""),
-            ("authorized_delegates = [\"spiffe://other.test/x\"]", "error validating authorized delegate: \"spiffe://other.test/x\" is not a member of trust domain \"example.org\""),
-            ("admin_socket_path = \"/tmp/spire-agent/public/a/b\"", "admin socket cannot be in the same directory or a subdirectory as that containing the Workload API socket"),
-            ("experimental { sync_interval = \"x\" }", "could not parse synchronization interval: time: invalid duration \"x\""),
+            (
+                "authorized_delegates = [\"spiffe://other.test/x\"]",
+                """
+                error validating authorized delegate: "spiffe://other.test/x" is not a member of trust domain \
+                "example.org"
+                """
+            ),
+            (
+                "admin_socket_path = \"/tmp/spire-agent/public/a/b\"",
+                """
+                admin socket cannot be in the same directory or a subdirectory as that containing the Workload API \
+                socket
+                """
+            ),
+            (
+                "experimental { sync_interval = \"x\" }",
+                "could not parse synchronization interval: time: invalid duration \"x\""
+            ),
             ("experimental { jwt_svid_cache_hit_timeout = \"1s\" }", "must be greater than 5s"),
-            ("experimental { ratelimit { fetch_secrets = -1 } }", "experimental.ratelimit.fetch_secrets must not be negative"),
+            (
+                "experimental { ratelimit { fetch_secrets = -1 } }",
+                "experimental.ratelimit.fetch_secrets must not be negative"
+            ),
             ("experimental { broker {} }", "experimental.broker requires socket_path, bind_address, or both"),
-            ("experimental { named_pipe_name = \"x\" }", "invalid configuration: named_pipe_name is not supported in this platform; please use socket_path instead"),
+            (
+                "experimental { named_pipe_name = \"x\" }",
+                """
+                invalid configuration: named_pipe_name is not supported in this platform; please use socket_path \
+                instead
+                """
+            ),
         ])
     func wording(lines: String, message: String) {
         #expect(messages(Self.complete + lines).first == message)
@@ -146,7 +209,8 @@ import Testing
     func missing() {
         #expect(
             messages("") == [
-                "server_address must be configured", "server_port must be configured", "trust_domain must be configured",
+                "server_address must be configured", "server_port must be configured",
+                "trust_domain must be configured",
                 "trust_bundle_path, trust_bundle_url, or trust_bundle_spiffe_workload_api must be configured unless"
                     + " insecure_bootstrap is set",
             ])
@@ -162,7 +226,7 @@ import Testing
         let lines = """
             admin_socket_path = "/run/admin.sock"
             sds { default_svid_name = "x" }
-            experimental { use_sync_authorized_entries = false }
+            experimental { require_pq_kem = true }
             """
         do {
             _ = try decode(Self.complete + lines)
@@ -171,7 +235,7 @@ import Testing
             #expect(error.problems.allSatisfy { $0.kind == .notImplemented && $0.position != nil })
             #expect(
                 error.problems.map(\.key) == [
-                    "agent.admin_socket_path", "agent.sds", "agent.experimental.use_sync_authorized_entries",
+                    "agent.admin_socket_path", "agent.sds", "agent.experimental.require_pq_kem",
                 ])
         }
     }
@@ -195,9 +259,10 @@ import Testing
             try config.resolvedPlugins()
         } throws: { error in
             (error as? ConfigError)?.problems.map(\.message) == [
-                "failed to load plugin \"dockr\": no built-in plugin \"dockr\" for type \"WorkloadAttestor\"; did you mean"
-                    + " \"docker\"?",
-                "plugin type \"NodeAttestor\" constraint not satisfied: expected exactly 1 but got 0; there are: join_token",
+                "failed to load plugin \"dockr\": no built-in plugin \"dockr\" for type \"WorkloadAttestor\";"
+                    + " did you mean \"docker\"?",
+                "plugin type \"NodeAttestor\" constraint not satisfied: expected exactly 1 but got 0;"
+                    + " there are: join_token",
                 "failed to configure plugin \"disk\": directory must be configured",
             ]
         }

@@ -18,8 +18,9 @@ import Testing
     @Test(
         "durations are read in the syntax of configuration files",
         arguments: [
-            ("1h30m", Duration.seconds(5400)), ("500ms", .milliseconds(500)), ("0", .zero), ("1.5s", .milliseconds(1500)),
-            ("-2m", .seconds(-120)), ("1us", .microseconds(1)), ("1µs", .microseconds(1)), ("720h", .seconds(2_592_000)),
+            ("1h30m", Duration.seconds(5400)), ("500ms", .milliseconds(500)), ("0", .zero),
+            ("1.5s", .milliseconds(1500)), ("-2m", .seconds(-120)), ("1us", .microseconds(1)),
+            ("1µs", .microseconds(1)), ("720h", .seconds(2_592_000)),
         ])
     func durations(text: String, value: Duration) throws {
         #expect(try DurationText.parse(text).get() == value)
@@ -30,7 +31,8 @@ import Testing
         arguments: [
             ("", "time: invalid duration \"\""), ("5", "time: missing unit in duration \"5\""),
             ("1d", "time: unknown unit \"d\" in duration \"1d\""), ("h", "time: invalid duration \"h\""),
-            ("99999999999h", "time: invalid duration \"99999999999h\""), ("1h-2m", "time: unknown unit \"h-\" in duration \"1h-2m\""),
+            ("99999999999h", "time: invalid duration \"99999999999h\""),
+            ("1h-2m", "time: unknown unit \"h-\" in duration \"1h-2m\""),
         ])
     func badDurations(text: String, message: String) {
         #expect(throws: DurationText.Failure.self) { try DurationText.parse(text).get() }

@@ -65,7 +65,8 @@ import Testing
 
     @Test("a value of the wrong type names key, place and what would be right")
     func types() throws {
-        let block = try #require(try root("s {\n a = \"x\"\n b = true\n c = {}\n d = \"maybe\"\n e = \"y\"\n f = 1\n}").block("s"))
+        let text = "s {\n a = \"x\"\n b = true\n c = {}\n d = \"maybe\"\n e = \"y\"\n f = 1\n}"
+        let block = try #require(try root(text).block("s"))
         #expect(block.int("a") == nil && block.string("b") == nil && block.string("c") == nil)
         #expect(block.bool("d") == nil && block.strings("e") == nil && block.block("f") == nil)
         let start = "unable to decode configuration at \"x.conf\": "

@@ -15,8 +15,8 @@ import Testing
     }
 
     private static let splinters: [[UInt8]] = [
-        "{", "}", "[", "]", "\"", "=", ",", "${", "<<E\n", "<<-", "\\", "\\u", "/*", "*/", "#", "\n", "\r\n", "0x", "1e",
-        "-", ".", "null", "true", ":", "\u{0}", "é",
+        "{", "}", "[", "]", "\"", "=", ",", "${", "<<E\n", "<<-", "\\", "\\u", "/*", "*/", "#", "\n", "\r\n", "0x",
+        "1e", "-", ".", "null", "true", ":", "\u{0}", "é",
     ].map { Array($0.utf8) } + [[0xFF], [0xE2, 0x82], [0xF4, 0x90, 0x80, 0x80], [0xC0, 0x80]]
 
     private func mutated(_ text: [UInt8], _ dice: inout Dice) -> [UInt8] {

@@ -94,7 +94,10 @@ import Testing
             ("a = \"x", "At 1:7: literal not terminated"),
             ("a: 1", "At 1:2: illegal character"),
             ("a = <EOF", "At 1:6: heredoc expected second '<', didn't see it"),
-            ("a = 1\nb = 2\na = 3", "The argument \"a\" at 3:1 was already set. Each argument can only be defined once"),
+            (
+                "a = 1\nb = 2\na = 3",
+                "The argument \"a\" at 3:1 was already set. Each argument can only be defined once"
+            ),
         ])
     func wording(text: String, message: String) {
         #expect(refusal(text)?.description.hasSuffix(message) == true, "\(refusal(text)?.description ?? "parses")")

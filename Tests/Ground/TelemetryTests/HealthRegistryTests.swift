@@ -18,7 +18,8 @@ import Testing
     @Test("what is wrong is shown by part")
     func details() {
         let registry = HealthRegistry(parts: ["agent"])
-        registry.report("agent", HealthState(isLive: true, isReady: false, details: ["make_new_x509_err": "is \"off\""]))
+        let details = ["make_new_x509_err": "is \"off\""]
+        registry.report("agent", HealthState(isLive: true, isReady: false, details: details))
         #expect(registry.isLive && !registry.isReady)
         #expect(registry.body == "{\"agent\":{\"make_new_x509_err\":\"is \\\"off\\\"\"}}\n")
     }

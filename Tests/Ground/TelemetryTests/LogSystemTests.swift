@@ -40,8 +40,8 @@ import Testing
         log.info("Configured", metadata: ["admin_ids": .array([]), "level": "mine"])
         #expect(
             scratch.lines.map(body) == [
-                #"warning msg="X509 CA prepared" path=a/b.c_d-e@f^g+h quote="say \"hi\"\n\x1bé\u200b" self_signed=true"#
-                    + #" slot=A spiffe_id="spiffe://example.org/a" subsystem_name=ca_manager upstream_authority_id="#,
+                #"warning msg="X509 CA prepared" path=a/b.c_d-e@f^g+h quote="say \"hi\"\n\x1bé\u200b""#
+                    + #" self_signed=true slot=A spiffe_id="spiffe://example.org/a" subsystem_name=ca_manager upstream_authority_id="#,
                 #"info msg=Configured admin_ids="[]" fields.level=mine subsystem_name=ca_manager"#,
             ])
     }
@@ -54,7 +54,8 @@ import Testing
         let zone = #"(Z|[+-]\d\d:\d\d)"#
         let second = #"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d"#
         let patterns = [
-            "^time=\"\(second)\(zone)\" level=info msg=a$", "^time=\"\(second)(\\.\\d{1,9})?\(zone)\" level=info msg=b$",
+            "^time=\"\(second)\(zone)\" level=info msg=a$",
+            "^time=\"\(second)(\\.\\d{1,9})?\(zone)\" level=info msg=b$",
             "^\\{\"level\":\"info\",\"msg\":\"c\",\"time\":\"\(second)(\\.\\d{1,9})?\(zone)\"\\}$",
         ]
         for (line, pattern) in zip(scratch.lines, patterns) {
@@ -147,7 +148,8 @@ import Testing
 
     @Test("a record that a configuration asks for is written with its fields")
     func notices() throws {
-        let notice = ConfigNotice(.error, "Unknown configuration detected", fields: ["section": "server", "keys": "a,b"])
+        let fields = ["section": "server", "keys": "a,b"]
+        let notice = ConfigNotice(.error, "Unknown configuration detected", fields: fields)
         notice.log(to: try system(.standard).logger)
         #expect(scratch.lines.map(body) == [#"error msg="Unknown configuration detected" keys="a,b" section=server"#])
     }

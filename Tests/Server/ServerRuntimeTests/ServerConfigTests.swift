@@ -140,10 +140,19 @@ import Testing
             ("log_format = \"xml\"", "could not start logger: unknown logger format: \"xml\""),
             ("bind_port = 70000", "could not resolve bind address \"0.0.0.0:70000\": address 70000: invalid port"),
             ("jwt_key_type = \"x\"", "error parsing jwt_key_type: key type \"x\" is unknown; must be one of"),
-            ("experimental { feature_flags = [\"a\", \"b\"] }", "error loading feature flags: unknown feature flag(s): [a b]"),
-            ("experimental { named_pipe_name = \"x\" }", "invalid configuration: named_pipe_name is not supported in this"),
+            (
+                "experimental { feature_flags = [\"a\", \"b\"] }",
+                "error loading feature flags: unknown feature flag(s): [a b]"
+            ),
+            (
+                "experimental { named_pipe_name = \"x\" }",
+                "invalid configuration: named_pipe_name is not supported in this"
+            ),
             ("experimental { full_cache_reload_interval = \"1s\" }", "full cache reload interval must be greater than"),
-            ("prune_attested_nodes_expired_for = \"x\"", "could not parse prune_attested_nodes_expired_for: time: invalid"),
+            (
+                "prune_attested_nodes_expired_for = \"x\"",
+                "could not parse prune_attested_nodes_expired_for: time: invalid"
+            ),
         ])
     func wording(line: String, message: String) {
         let body = Self.required.split(separator: "\n").filter { !line.hasPrefix($0.prefix(9)) }.joined(separator: "\n")
@@ -207,15 +216,15 @@ import Testing
         #expect(
             try warnings("default_x509_svid_ttl = \"5h\"") == [
                 "default_x509_svid_ttl is too high for the configured ca_ttl value. SVIDs with shorter lifetimes may be"
-                    + " issued. Please set default_x509_svid_ttl to 4h or less, or the ca_ttl to 30h or more, to guarantee"
-                    + " the full default_x509_svid_ttl lifetime when CA rotations are scheduled."
+                    + " issued. Please set default_x509_svid_ttl to 4h or less, or the ca_ttl to 30h or more,"
+                    + " to guarantee the full default_x509_svid_ttl lifetime when CA rotations are scheduled."
             ])
         #expect(
             try warnings("agent_ttl = \"200h\"").first?.contains(
                 "agent_ttl to 168h or less, and the ca_ttl to 1008h or more, to guarantee") == true)
         #expect(
             try warnings("agent_ttl = \"200h\"\nca_ttl = \"2000h\"").first?.contains(
-                "agent_ttl is too high. SVIDs with shorter lifetimes may be issued. Please set agent_ttl to 168h or less")
+                "agent_ttl is too high. SVIDs with shorter lifetimes may be issued. Please set agent_ttl to 168h or")
                 == true)
         #expect(try warnings("agent_ttl = \"4h\"").isEmpty)
     }
@@ -237,8 +246,10 @@ import Testing
             "federation.bundle_endpoint.acme.email must be configured",
             "either bundle endpoint 'acme' or 'profile' can be set, but not both",
             "malformed https_web profile configuration: 'acme' or 'serving_cert_file' is required",
-            "federation.federates_with[\"b.test\"].bundle_endpoint_url must use the HTTPS protocol; URL found: \"http://b.test\"",
-            "error parsing federation relationship for trust domain \"b.test\": could not get endpoint SPIFFE ID: scheme is missing or invalid",
+            "federation.federates_with[\"b.test\"].bundle_endpoint_url must use the HTTPS protocol;"
+                + " URL found: \"http://b.test\"",
+            "error parsing federation relationship for trust domain \"b.test\": could not get endpoint"
+                + " SPIFFE ID: scheme is missing or invalid",
             "federation configuration for trust domain \"c.test\": missing bundle endpoint configuration",
         ]
         #expect(found.filter { $0.kind == .invalid }.map(\.message) == expected)

@@ -59,20 +59,47 @@ import Testing
         #expect(
             problems("").map(\.description) == [
                 "expecting a DataStore plugin; add DataStore \"sql\" { plugin_data { … } } to plugins",
-                "plugin type \"KeyManager\" constraint not satisfied: expected exactly 1 but got 0; there are: disk, memory",
+                "plugin type \"KeyManager\" constraint not satisfied: expected exactly 1 but got 0;"
+                    + " there are: disk, memory",
             ])
     }
 
     @Test(
         "a plugin that cannot be is refused in the words scripts know, with the remedy",
         arguments: [
-            ("KeyManager \"disc\" {}", "failed to load plugin \"disc\": no built-in plugin \"disc\" for type \"KeyManager\"; did you mean \"disk\"?"),
+            (
+                "KeyManager \"disc\" {}",
+                """
+                failed to load plugin "disc": no built-in plugin "disc" for type "KeyManager"; did you mean "disk"?
+                """
+            ),
             ("Keymanager \"memory\" {}", "unsupported plugin type \"Keymanager\"; did you mean \"KeyManager\"?"),
             ("KeyManager \"disk\" {}", "failed to configure plugin \"disk\": keys_path is required"),
-            ("KeyManager \"memory\" { plugin_data { a = 1 } }", "failed to configure plugin \"memory\": no supported configuration interface found; memory takes no settings"),
-            ("KeyManager \"aws_kms\" {}", "KeyManager \"aws_kms\" is not implemented in this release; use one of: disk, memory"),
-            ("KeyManager \"mine\" { plugin_cmd = \"/bin/x\" }", "plugin_cmd, an external plugin (KeyManager \"mine\"), is not implemented in this release; use a built-in one"),
-            ("KeyManager \"disk\" { plugin_data_file = \"/nonexistent\" }", "failed to configure plugin \"disk\": unable to read plugin_data_file: open /nonexistent: no such file or directory"),
+            (
+                "KeyManager \"memory\" { plugin_data { a = 1 } }",
+                """
+                failed to configure plugin "memory": no supported configuration interface found; memory takes no \
+                settings
+                """
+            ),
+            (
+                "KeyManager \"aws_kms\" {}",
+                "KeyManager \"aws_kms\" is not implemented in this release; use one of: disk, memory"
+            ),
+            (
+                "KeyManager \"mine\" { plugin_cmd = \"/bin/x\" }",
+                """
+                plugin_cmd, an external plugin (KeyManager "mine"), is not implemented in this release; use a \
+                built-in one
+                """
+            ),
+            (
+                "KeyManager \"disk\" { plugin_data_file = \"/nonexistent\" }",
+                """
+                failed to configure plugin "disk": unable to read plugin_data_file: open /nonexistent: no such file \
+                or directory
+                """
+            ),
         ])
     func refused(plugin: String, message: String) {
         let found = problems(Self.sql + plugin).filter { !$0.message.contains("constraint not satisfied") }
@@ -86,8 +113,14 @@ import Testing
             ("", "datastore-sql: database_type must be set"),
             ("database_type = \"sqlite3\"", "datastore-sql: connection_string must be set"),
             ("database_type = \"oracle\"", "datastore-sql: unsupported database_type: oracle"),
-            ("database_type = \"mysql\"", "database_type \"mysql\" is not implemented in this release; use \"sqlite3\""),
-            ("database_type \"aws_mysql\" { region = \"r\" }", "database_type \"aws_mysql\" is not implemented in this release; use \"sqlite3\""),
+            (
+                "database_type = \"mysql\"",
+                "database_type \"mysql\" is not implemented in this release; use \"sqlite3\""
+            ),
+            (
+                "database_type \"aws_mysql\" { region = \"r\" }",
+                "database_type \"aws_mysql\" is not implemented in this release; use \"sqlite3\""
+            ),
             ("database_type \"x\" {}", "datastore-sql: unknown database type: x"),
         ])
     func datastore(settings: String, message: String) {
@@ -115,8 +148,8 @@ import Testing
             ])
         #expect(
             problems(Self.sql + "KeyManager \"disk\" { plugin_data {}\n plugin_data_file = \"x\" }").map(\.message) == [
-                "failed to create plugin config for \"KeyManager\"/\"disk\": only one of [plugin_data, plugin_data_file]"
-                    + " can be used"
+                "failed to create plugin config for \"KeyManager\"/\"disk\": only one of [plugin_data,"
+                    + " plugin_data_file] can be used"
             ])
     }
 }

@@ -14,16 +14,12 @@ extension AgentConfig {
             if case .workloadAPI = $0.bootstrap { true } else { false }
         },
         PendingKey("agent.authorized_delegates") { !$0.authorizedDelegates.isEmpty },
-        PendingKey("agent.log_selectors") { !$0.logSelectors.isEmpty },
         PendingKey("agent.sds") { $0.sds != SDS() },
         PendingKey("agent.profiling_enabled") { $0.profiling.isEnabled },
-        PendingKey("agent.experimental.jwt_svid_cache_hit_timeout") {
-            $0.experimental.jwtSVIDCacheHitTimeout != .seconds(30)
-        },
-        PendingKey("agent.experimental.use_sync_authorized_entries") { !$0.experimental.usesSyncAuthorizedEntries },
         PendingKey("agent.experimental.require_pq_kem") { $0.experimental.requiresPQKEM },
         PendingKey("agent.experimental.feature_flags") { $0.experimental.featureFlags.contains("wit-svid") },
-        PendingKey("agent.experimental.ratelimit") { $0.experimental.rateLimit != RateLimit() },
+        PendingKey("agent.experimental.ratelimit.stream_secrets") { $0.experimental.rateLimit.streamSecrets != 0 },
+        PendingKey("agent.experimental.ratelimit.fetch_secrets") { $0.experimental.rateLimit.fetchSecrets != 0 },
         PendingKey("agent.experimental.broker") { $0.experimental.broker != nil },
         PendingKey("telemetry.Prometheus") { $0.telemetry.prometheus != nil },
         PendingKey("telemetry.DogStatsd") { !$0.telemetry.dogStatsd.isEmpty },

@@ -93,7 +93,8 @@ struct AgentConfigReader {
         guard !path.isEmpty else { return token }
         guard token.isEmpty else {
             report(
-                "agent.join_token", "only one of join_token or join_token_file can be specified, not both", at: position)
+                "agent.join_token", "only one of join_token or join_token_file can be specified, not both",
+                at: position)
             return token
         }
         do {

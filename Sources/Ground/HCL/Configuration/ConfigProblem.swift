@@ -43,7 +43,7 @@ package struct ConfigProblem: Sendable, Hashable, CustomStringConvertible {
     }
 }
 
-/// Everything that is wrong with a configuration. Its text holds one problem a line; the first is the one SPIRE reports.
+/// Everything that is wrong with a configuration. Its text holds one problem a line, the one SPIRE reports first.
 package struct ConfigError: Error, Sendable, CustomStringConvertible {
     package let problems: [ConfigProblem]
     /// Log records to emit before giving up, such as the list of unknown keys.

@@ -22,7 +22,9 @@ package struct ConfigResolver {
     }
 
     /// A whole number.
-    package mutating func int(_ key: String, flag: Int? = nil, file: HCLSetting<Int>?, default fallback: Int = 0) -> Int {
+    package mutating func int(
+        _ key: String, flag: Int? = nil, file: HCLSetting<Int>?, default fallback: Int = 0
+    ) -> Int {
         decide(key, flag, nil, file, fallback, isZero: { $0 == 0 })
     }
 

@@ -7,7 +7,7 @@ package enum DurationText {
         package let description: String
     }
 
-    /// Reads a duration. Units: `ns`, `us` (`µs`), `ms`, `s`, `m`, `h`. A bare `0` needs none. At most about 292 years.
+    /// Reads a duration, at most about 292 years. Units: `ns`, `us`, `ms`, `s`, `m`, `h`; a bare `0` needs none.
     package static func parse(_ text: String) -> Result<Duration, Failure> {
         func invalid(_ reason: String = "invalid duration") -> Result<Duration, Failure> {
             .failure(Failure(description: "time: \(reason) \(quoted(text))"))

@@ -19,7 +19,7 @@ extension ConfigFile {
         for entry in pending where entry.isUsed(config) {
             diagnostics.report(
                 .notImplemented, key: entry.key,
-                "\"\(entry.key)\" is not implemented in this release; remove it from the configuration to start without",
+                "\"\(entry.key)\" is not implemented in this release; remove it to start without",
                 at: root.place(of: entry.key))
         }
     }

@@ -88,7 +88,8 @@ package struct PluginShelf {
         if kind.pending.contains(plugin.name) {
             return notImplemented(
                 plugin.kind, "\(plugin.kind) \"\(plugin.name)\"",
-                remedy: (kind.implemented.isEmpty ? "remove it" : "use one of: \(kind.implemented.joined(separator: ", "))"),
+                remedy: kind.implemented.isEmpty
+                    ? "remove it" : "use one of: \(kind.implemented.joined(separator: ", "))",
                 at: plugin.position)
         }
         let hint = Spelling.nearest(to: plugin.name, among: kind.implemented + kind.pending)
@@ -101,7 +102,7 @@ package struct PluginShelf {
             at: plugin.position)
     }
 
-    /// The settings of a plugin, from its block or its file, ready to decode; `nil` when that failed, which is reported.
+    /// The settings of a plugin, from its block or its file, ready to decode; `nil` when that failed and is reported.
     package func data(
         of plugin: PluginBlock, read: (String) -> Result<[UInt8], Unreadable>
     ) -> HCLBlock? {
@@ -131,7 +132,8 @@ package struct PluginShelf {
     /// Reports something SPIRE has and this release does not.
     package func notImplemented(_ key: String, _ what: String, remedy: String, at position: HCLPosition?) {
         diagnostics.report(
-            .notImplemented, key: "plugins.\(key)", "\(what) is not implemented in this release; \(remedy)", at: position)
+            .notImplemented, key: "plugins.\(key)", "\(what) is not implemented in this release; \(remedy)",
+            at: position)
     }
 
     /// Reports a problem with a plugin.

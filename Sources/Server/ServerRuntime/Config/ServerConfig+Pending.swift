@@ -10,7 +10,6 @@ extension ServerConfig {
         PendingKey("server.federation") { $0.federation != nil },
         PendingKey("server.profiling_enabled") { $0.profiling.isEnabled },
         PendingKey("server.experimental.auth_opa_policy_engine") { $0.experimental.authPolicyEngineIsConfigured },
-        PendingKey("server.experimental.agent_spiffe_id_as_selector") { $0.experimental.agentSPIFFEIDAsSelector },
         PendingKey("server.experimental.require_pq_kem") { $0.experimental.requiresPQKEM },
         PendingKey("server.experimental.wit_key_type") { $0.experimental.witKeyType != nil },
         PendingKey("server.experimental.wit_issuer") { !$0.experimental.witIssuer.isEmpty },

@@ -25,7 +25,8 @@ extension ServerConfig {
         let found = shelf.enabled("DataStore")
         guard let plugin = found.first else {
             shelf.report(
-                "DataStore", "expecting a DataStore plugin; add DataStore \"sql\" { plugin_data { … } } to plugins", at: nil)
+                "DataStore", "expecting a DataStore plugin; add DataStore \"sql\" { plugin_data { … } } to plugins",
+                at: nil)
             return nil
         }
         guard found.count == 1 else {

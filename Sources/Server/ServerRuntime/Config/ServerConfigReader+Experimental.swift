@@ -8,6 +8,7 @@ extension ServerConfigReader {
         intervals(&values, block)
         values.usesEventsBasedCache = resolver.bool(
             "server.experimental.events_based_cache", file: block.bool("events_based_cache"))
+        if values.usesEventsBasedCache { diagnostics.notice(.info, "Using events based cache") }
         values.agentSPIFFEIDAsSelector = resolver.bool(
             "server.experimental.agent_spiffe_id_as_selector", file: block.bool("agent_spiffe_id_as_selector"))
         values.requiresPQKEM = resolver.bool(
@@ -66,6 +67,11 @@ extension ServerConfigReader {
         let key = alias == nil ? "event_timeout" : "sql_transaction_timeout"
         values.eventTimeout = interval(block, key, "event timeout", .seconds(900))
         block.know("event_timeout")
+        if values.eventTimeout != .seconds(900) {
+            diagnostics.notice(
+                .info, "The key has no effect here: gaps among events are closed by a reload",
+                fields: ["key": "event_timeout"])
+        }
         if values.fullCacheReloadInterval <= values.cacheReloadInterval {
             report(
                 "server.experimental.full_cache_reload_interval",

@@ -54,7 +54,8 @@ extension ServerConfigReader {
         switch DurationText.parse(setting.value) {
         case .success(let hint):
             if hint >= .seconds(86400) {
-                diagnostics.notice(.warning, "Bundle endpoint refresh hint set to a high value; this is not recommended")
+                diagnostics.notice(
+                    .warning, "Bundle endpoint refresh hint set to a high value; this is not recommended")
             } else if hint < .seconds(60) {
                 diagnostics.notice(
                     .warning,

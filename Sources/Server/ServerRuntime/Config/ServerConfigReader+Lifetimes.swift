@@ -15,11 +15,6 @@ extension ServerConfigReader {
                 "server.max_attested_node_info_staleness", file: server.string("max_attested_node_info_staleness"),
                 default: .zero, diagnostics, complaint: { "could not parse max attested node staleness \"\($0)\"" })
             ?? .zero
-        if config.maxAttestedNodeInfoStaleness > .zero {
-            diagnostics.notice(
-                .info, "The key has no effect here: agent records are always read fresh",
-                fields: ["key": "max_attested_node_info_staleness"])
-        }
     }
 
     /// A lifetime; zero counts as not set.
