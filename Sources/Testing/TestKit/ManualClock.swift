@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 package import FoundationEssentials
-package import Groundwork
+import Groundwork
 import Synchronization
 
 /// A clock that stands still until told to move. Sleepers wake in order of their deadlines.

@@ -2,7 +2,7 @@
 
 package import Groundwork
 package import Issuance
-package import PluginAPI
+import PluginAPI
 
 /// A key held in this process under a name.
 package struct HeldKey: ManagedKey, ImmediateSigner, ExportableKey {
