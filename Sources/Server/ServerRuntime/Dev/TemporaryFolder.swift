@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import Groundwork
+
+#if canImport(Glibc)
+import Glibc
+#elseif canImport(Musl)
+import Musl
+#else
+import Darwin
+#endif
+
+/// A folder only its owner may enter, which goes when its work is done.
+struct TemporaryFolder: Sendable {
+    let path: String
+
+    /// - Parameter parent: Kept short: the path of a Unix socket has about a hundred bytes at most.
+    /// - Throws: `io` with the reason.
+    init(prefix: String, parent: String) throws {
+        var template = Array("\(parent)/\(prefix).XXXXXX".utf8CString)
+        guard unsafe mkdtemp(&template) != nil else {
+            throw SpireError(.io, "cannot make a folder in \(parent): \(unsafe String(cString: strerror(errno)))")
+        }
+        path = unsafe String(cString: template)
+    }
+
+    /// Removes the folder and what is in it. Does not follow links out of it.
+    func delete() {
+        _ = unsafe nftw(
+            path,
+            { path, _, _, _ in
+                guard let path = unsafe path else { return 0 }
+                return unsafe remove(path)
+            }, 16, Int32(FTW_DEPTH.rawValue | FTW_PHYS.rawValue))
+    }
+}

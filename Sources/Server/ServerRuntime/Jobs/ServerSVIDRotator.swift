@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import Authority
+import FoundationEssentials
+import Groundwork
+import Issuance
+import Logging
+import ServiceLifecycle
+import Synchronization
+import Wire
+
+/// Keeps the server's own certificate valid: issued at start, replaced after half of its lifetime. The key never leaves
+/// this process.
+final class ServerSVIDRotator: Service {
+    private struct Current {
+        let identity: TLSIdentity
+        let rotateAt: Date
+    }
+
+    static let interval: Duration = .seconds(5)
+
+    private let issuer: any SVIDIssuer
+    private let keyType: KeyType
+    private let lane: BlockingLane
+    private let time: any TimeSource
+    private let logger: Logger
+    private let current = Mutex<Current?>(nil)
+
+    init(
+        issuer: any SVIDIssuer, keyType: KeyType, lane: BlockingLane, time: any TimeSource, logger: Logger
+    ) {
+        self.issuer = issuer
+        self.keyType = keyType
+        self.lane = lane
+        self.time = time
+        self.logger = logger
+    }
+
+    /// The certificate and key to show now; `nil` before the first `rotate`.
+    var identity: TLSIdentity? { current.withLock { $0?.identity } }
+
+    /// DER of the present certificate's chain, leaf first.
+    var chain: [[UInt8]] { identity?.chain ?? [] }
+
+    func run() async throws {
+        try? await cancelWhenGracefulShutdown { [self] in
+            while !Task.isCancelled {
+                try await time.sleep(for: Self.interval)
+                do {
+                    try await rotateIfDue()
+                } catch is CancellationError {
+                    return
+                } catch {
+                    logger.error("Could not rotate server SVID", metadata: [LogKey.error: "\(error)"])
+                }
+            }
+        }
+        logger.debug("Stopping SVID rotator")
+    }
+
+    /// Replaces the certificate if half of its lifetime is over, or if there is none.
+    func rotateIfDue() async throws {
+        if let rotateAt = current.withLock({ $0?.rotateAt }), time.now < rotateAt { return }
+        try await rotate()
+    }
+
+    /// Replaces the certificate now.
+    func rotate() async throws {
+        logger.debug("Rotating server SVID")
+        let type = keyType
+        // RSA keys take long to make.
+        let key = try await LocalKey.generate(type, on: lane)
+        let issuedAt = time.now
+        let svid = try await issuer.serverX509SVID(publicKey: key.publicKey)
+        logger.debug(
+            "Signed X509 SVID",
+            metadata: [
+                LogKey.spiffeID: "\(svid.id)",
+                LogKey.expiration: "\(CivilTime(unix: Int64(svid.expiresAt.timeIntervalSince1970)).rfc3339)",
+            ])
+        let half = svid.expiresAt.timeIntervalSince(issuedAt) / 2
+        let identity = TLSIdentity(chain: svid.chain, key: .local(pkcs8: key.pkcs8))
+        current.withLock {
+            $0 = Current(identity: identity, rotateAt: issuedAt.addingTimeInterval(half))
+        }
+    }
+}

@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import Groundwork
+package import Logging
+package import ServiceLifecycle
+
+/// The running server: what is started, in order, and what its failure means. Stopping goes from the last to the first.
+package struct Server: Service {
+    /// Built by `Composition`: everything opened, nothing running.
+    package let parts: ServerParts
+
+    package init(_ parts: ServerParts) { self.parts = parts }
+
+    /// Runs until told to stop gracefully, or until a vital part fails.
+    package func run() async throws { try await group(signals: []).run() }
+
+    /// The same as a group that also stops on signals.
+    package func group(signals: [UnixSignal]) -> ServiceGroup {
+        var services: [ServiceGroupConfiguration.ServiceConfiguration] = [
+            vital(parts.authority),  // prepares and rotates CA and JWT keys
+            vital(parts.serverSVID),  // keeps the server's own certificate valid
+            helpful("entry index", parts.entryIndex),  // follows changes of entries and agents
+        ]
+        services += parts.pruners.map { helpful("pruning", $0) }
+        services.append(vital(parts.endpoints))  // gRPC over TLS and over the admin socket
+        var configuration = ServiceGroupConfiguration(
+            services: services, gracefulShutdownSignals: signals,
+            logger: Logger(label: "service-group") { _ in SwiftLogNoOpLogHandler() })
+        configuration.maximumGracefulShutdownDuration = Endpoints.grace + .seconds(5)
+        return ServiceGroup(configuration: configuration)
+    }
+
+    /// A part whose failure ends the server.
+    private func vital(_ part: some Service) -> ServiceGroupConfiguration.ServiceConfiguration {
+        .init(service: part)
+    }
+
+    /// A part whose failure is logged, and which is then started again.
+    private func helpful(_ name: String, _ part: some Service) -> ServiceGroupConfiguration.ServiceConfiguration {
+        .init(service: Helpful(part: part, name: name, time: parts.time, logger: parts.logger))
+    }
+}
