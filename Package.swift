@@ -102,9 +102,10 @@ let house: [Wing] = [
             uses: [
                 "ServerAPI", "Authority", "EntryIndex", "Wire", "RPC", "Datastore", "SQLDatastore", "SQLiteDriver",
                 "PluginsBasic", "PluginAPI", "Issuance", "Telemetry", "Groundwork", "SPIFFE", "SPIFFETLS", "HCL",
-                "APIProtos",
+                "APIProtos", "WorkloadProtos",
             ],
-            needs: nio + ["Logging", "ServiceLifecycle"], tests: true, testUses: ["TestKit"]),
+            needs: nio + ["Logging", "ServiceLifecycle", "UnixSignals", "SwiftProtobuf", "X509"], tests: true,
+            testUses: ["TestKit"]),
         Module(
             "ServerCLI",
             uses: [

@@ -18,6 +18,22 @@ enum Bootstrap {
     /// Bits no file of the server may be created with.
     private static let forbidden: mode_t = 0o027
 
+    /// Sees to the process itself: what its files are open to, how many it may open, which signals it survives.
+    static func prepareProcess(_ logger: Logger) {
+        tightenUmask(logger)
+        raiseFileLimit()
+        // Asks the original to read plugin files again. There are none to read, but it must not end the server.
+        _ = unsafe signal(SIGUSR1, SIG_IGN)
+    }
+
+    /// Every agent is a connection: takes as many files as the system lets this process have.
+    private static func raiseFileLimit() {
+        var limit = rlimit()
+        guard unsafe getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit) == 0 else { return }
+        limit.rlim_cur = limit.rlim_max
+        _ = unsafe setrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit)
+    }
+
     /// Tightens the process's umask, if it lets others read what the server writes.
     static func tightenUmask(_ logger: Logger) {
         let current = umask(forbidden)

@@ -1,15 +1,22 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import Groundwork
-package import Logging
+import Logging
 package import ServiceLifecycle
+package import UnixSignals
 
 /// The running server: what is started, in order, and what its failure means. Stopping goes from the last to the first.
 package struct Server: Service {
     /// Built by `Composition`: everything opened, nothing running.
     package let parts: ServerParts
 
-    package init(_ parts: ServerParts) { self.parts = parts }
+    /// What the program wants to run beside it.
+    private let extras: [any Service]
+
+    package init(_ parts: ServerParts, also extras: [any Service] = []) {
+        self.parts = parts
+        self.extras = extras
+    }
 
     /// Runs until told to stop gracefully, or until a vital part fails.
     package func run() async throws { try await group(signals: []).run() }
@@ -22,6 +29,7 @@ package struct Server: Service {
             helpful("entry index", parts.entryIndex),  // follows changes of entries and agents
         ]
         services += parts.pruners.map { helpful("pruning", $0) }
+        services += extras.map { vital($0) }
         services.append(vital(parts.endpoints))  // gRPC over TLS and over the admin socket
         var configuration = ServiceGroupConfiguration(
             services: services, gracefulShutdownSignals: signals,

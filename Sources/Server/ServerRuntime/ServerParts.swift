@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import Authority
-import Datastore
 import EntryIndex
 import Groundwork
 import Logging
+import NIOCore
 import SPIFFE
+import SQLDatastore
 import ServerAPI
 
 /// A server that has been built: everything opened and loaded, nothing running.
@@ -13,11 +14,20 @@ package struct ServerParts: Sendable {
     let logger: Logger
     let time: any TimeSource
     let trustDomain: TrustDomain
-    let datastore: any Datastore & ChangeNotifier
+    let datastore: SQLDatastore
+    let group: any EventLoopGroup
+    let bundles: BundleCache
     let authority: Looping
     let serverSVID: ServerSVIDRotator
     let entryIndex: Looping
     let pruners: [Pruner]
     let endpoints: Endpoints
-    let bundles: BundleCache
+
+    /// Lets go of what building took. To be called once the server has ended.
+    package func close() async {
+        try? await group.shutdownGracefully()
+        logger.debug("Closing DataStore", metadata: [LogKey.subsystem: "catalog"])
+        await datastore.close()
+        logger.info("DataStore closed", metadata: [LogKey.subsystem: "catalog"])
+    }
 }

@@ -1,9 +1,67 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import Groundwork
+import HCL
+import Logging
+import ServiceLifecycle
+package import Telemetry
+import UnixSignals
+
 /// `spire-server run` after the configuration has been read.
 package enum ServerProgram {
     /// Builds the server and runs it until SIGINT or SIGTERM, then stops gracefully.
     ///
     /// - Throws: why the server could not be built, or which part ended it; it has been logged then.
-    package static func run(config: ServerConfig) async throws {}
+    package static func run(config: ServerConfig) async throws {
+        try await run(config: config, log: LogSystem(config.log))
+    }
+
+    /// The same with a log opened elsewhere.
+    package static func run(config: ServerConfig, log: LogSystem) async throws {
+        let logger = log.logger
+        do {
+            Bootstrap.prepareProcess(logger)
+            for notice in config.notices { notice.log(to: logger) }
+            logger.info(
+                "Configured",
+                metadata: [
+                    "admin_ids": "[\(config.adminIDs.map(\.description).joined(separator: " "))]",
+                    LogKey.dataDir: "\(config.dataDir)", "launch_log_level": "\(log.settings.level.name)",
+                    LogKey.version: "\(Version.text)",
+                ])
+            let parts = try await Composition.build(
+                config, plugins: config.resolvedPlugins(), log: log, time: SystemTime(), random: SystemRandom())
+            do {
+                let server = Server(parts, also: [LogReopener(log: log)])
+                try await server.group(signals: [.sigint, .sigterm]).run()
+            } catch {
+                await parts.close()
+                throw error
+            }
+            await parts.close()
+        } catch {
+            logger.error("Fatal run error", metadata: [LogKey.error: "\(error)"])
+            logger.error("Server crashed")
+            throw error
+        }
+        logger.info("Server stopped gracefully")
+    }
+}
+
+/// Opens the log file anew on SIGUSR2, as an operator asks for after moving it away.
+struct LogReopener: Service {
+    let log: LogSystem
+
+    func run() async throws {
+        let signals = await UnixSignalsSequence(trapping: .sigusr2)
+        try? await cancelWhenGracefulShutdown {
+            for await _ in signals {
+                do {
+                    try log.reopen()
+                } catch {
+                    log.logger.error("Failed to rotate log", metadata: [LogKey.error: "\(error)"])
+                }
+            }
+        }
+    }
 }

@@ -5,13 +5,15 @@ package import Groundwork
 import SPIFFE
 
 /// A datastore's bundles, with every write of this process told to the cache. Whoever writes bundles writes through it.
-package struct WatchedBundles: BundleReader, BundleWriter {
-    private let store: any BundleReader & BundleWriter
+///
+/// The authorities' journals are handed through, because their owner takes both as one.
+package struct WatchedBundles: BundleReader, BundleWriter, CAJournalStore {
+    private let store: any BundleReader & BundleWriter & CAJournalStore
     private let cache: BundleCache
     /// Grows with every write to the own trust domain's bundle.
     package let ownChanges: Watch<UInt64>
 
-    package init(_ store: any BundleReader & BundleWriter, cache: BundleCache) {
+    package init(_ store: any BundleReader & BundleWriter & CAJournalStore, cache: BundleCache) {
         self.store = store
         self.cache = cache
         ownChanges = Watch(0)
@@ -81,4 +83,14 @@ package struct WatchedBundles: BundleReader, BundleWriter {
         defer { changed(trustDomainID) }
         return try await store.revokeJWTAuthority(trustDomainID: trustDomainID, keyID: keyID)
     }
+
+    package func setCAJournal(_ journal: CAJournal) async throws -> CAJournal { try await store.setCAJournal(journal) }
+
+    package func caJournal(activeX509AuthorityID: String) async throws -> CAJournal? {
+        try await store.caJournal(activeX509AuthorityID: activeX509AuthorityID)
+    }
+
+    package func listCAJournals() async throws -> [CAJournal] { try await store.listCAJournals() }
+
+    package func deleteCAJournal(id: Int64) async throws { try await store.deleteCAJournal(id: id) }
 }

@@ -4,6 +4,8 @@ import Groundwork
 import Logging
 import SPIFFE
 import ServiceLifecycle
+import Telemetry
+import UnixSignals
 
 #if canImport(Glibc)
 import Glibc
@@ -49,9 +51,8 @@ package enum DevMode {
         defer { folder.delete() }
         let time = SystemTime()
         let (config, plugins) = serverConfig(folder, trustDomain)
-        let logging = try ServerLogging(config.log)
         let parts = try await Composition.build(
-            config, plugins: plugins, logging: logging, time: time, random: SystemRandom())
+            config, plugins: plugins, log: LogSystem(config.log), time: time, random: SystemRandom())
         let server = Server(parts).group(signals: [.sigint, .sigterm])
         let session = DevSession(
             folder: folder, trustDomain: trustDomain, agentPath: agentPath, once: options.once,

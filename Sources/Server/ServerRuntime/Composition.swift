@@ -1,0 +1,149 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import Authority
+import Datastore
+import EntryIndex
+package import Groundwork
+import Issuance
+import Logging
+import NIOCore
+import NIOPosix
+import PluginAPI
+import PluginsBasic
+import RPC
+import SPIFFE
+import SQLDatastore
+import SQLiteDriver
+import ServerAPI
+package import Telemetry
+import Wire
+
+/// Builds a server from its configuration. The order is that in which the original starts, and so fails.
+package enum Composition {
+    /// - Throws: the first thing that is not as it must be: plugins, datastore, authorities.
+    package static func build(
+        _ config: ServerConfig, plugins: ServerPlugins, log: LogSystem, time: any TimeSource,
+        random: any RandomSource
+    ) async throws -> ServerParts {
+        try SocketFolder.make(config.dataDir, mode: 0o755)
+        let lane = BlockingLane("server", width: System.coreCount)
+        let datastore = try await openDatastore(plugins.datastore, log: log, time: time, random: random)
+        let group = MultiThreadedEventLoopGroup(numberOfThreads: System.coreCount)
+        do {
+            let catalog = log.logger(subsystem: "catalog")
+            let keys = try await keyManager(plugins.keyManager, lane: lane, catalog: catalog)
+            for name in plugins.nodeAttestors { announce("NodeAttestor", name, catalog) }
+            try await Bootstrap.checkTrustDomain(datastore, config.trustDomain, log.logger)
+
+            let bundles = BundleCache(trustDomain: config.trustDomain, store: datastore, time: time)
+            let watched = WatchedBundles(datastore, cache: bundles)
+            let authority = AuthorityService(
+                settings: authoritySettings(config), keyManager: keys, store: watched, time: time, random: random,
+                logger: log.logger)
+            try await authority.start()
+            let rotator = ServerSVIDRotator(
+                issuer: authority, keyType: config.caKeyType, lane: lane, time: time,
+                logger: log.logger(subsystem: "svid_rotator"))
+            try await rotator.rotate()
+            let index = try await entryIndex(config, datastore, log: log, time: time)
+            let services = Services(
+                config: config, plugins: plugins, datastore: datastore, bundles: bundles, watched: watched,
+                issuer: authority, index: index, rotator: rotator, log: log, time: time, random: random)
+            return ServerParts(
+                logger: log.logger, time: time, trustDomain: config.trustDomain, datastore: datastore, group: group,
+                bundles: bundles, authority: Looping { await authority.run() }, serverSVID: rotator,
+                entryIndex: Looping { try await index.run() },
+                pruners: pruners(config, datastore, log: log, time: time, random: random),
+                endpoints: services.endpoints(on: group))
+        } catch {
+            try? await group.shutdownGracefully()
+            await datastore.close()
+            throw error
+        }
+    }
+
+    private static func openDatastore(
+        _ settings: ServerPlugins.SQL, log: LogSystem, time: any TimeSource, random: any RandomSource
+    ) async throws -> SQLDatastore {
+        guard settings.databaseType == "sqlite3" else {
+            throw SpireError(.unsupported, "datastore-sql: unsupported database_type: \(settings.databaseType)")
+        }
+        var configuration = SQLDatastoreConfiguration(connectionString: settings.connectionString)
+        configuration.disableMigration = settings.migrationIsDisabled
+        let datastore = try await SQLiteDatastore.open(
+            configuration, time: time, random: random, logger: log.logger(subsystem: "sql"))
+        log.logger(subsystem: "catalog").info("Configured DataStore", metadata: ["reconfigurable": "false"])
+        return datastore
+    }
+
+    private static func keyManager(
+        _ settings: ServerPlugins.KeyManager, lane: BlockingLane, catalog: Logger
+    ) async throws -> any KeyManager {
+        let keys: any KeyManager =
+            switch settings {
+            case .memory: MemoryKeyManager(lane: lane)
+            case .disk(let path): try await DiskKeyManager.open(path: path, lane: lane)
+            }
+        announce("KeyManager", settings.name, catalog)
+        return keys
+    }
+
+    private static func announce(_ type: String, _ name: String, _ logger: Logger) {
+        logger.info(
+            "Plugin loaded",
+            metadata: ["external": "false", LogKey.pluginName: "\(name)", LogKey.pluginType: "\(type)"])
+    }
+
+    private static func authoritySettings(_ config: ServerConfig) -> AuthoritySettings {
+        var settings = AuthoritySettings(trustDomain: config.trustDomain)
+        settings.caTTL = config.caTTL
+        settings.caKeyType = config.caKeyType
+        settings.jwtKeyType = config.jwtKeyType
+        settings.caSubject = DistinguishedName(
+            country: config.caSubject.country, organization: config.caSubject.organization,
+            commonName: config.caSubject.commonName)
+        settings.defaultX509SVIDTTL = config.defaultX509SVIDTTL
+        settings.defaultJWTSVIDTTL = config.defaultJWTSVIDTTL
+        settings.agentTTL = config.agentTTL
+        settings.jwtIssuer = config.jwtIssuer
+        settings.disableJWTSVIDs = config.jwtSVIDsAreDisabled
+        return settings
+    }
+
+    private static func entryIndex(
+        _ config: ServerConfig, _ datastore: SQLDatastore, log: LogSystem, time: any TimeSource
+    ) async throws -> EntryIndex {
+        let logger = log.logger(subsystem: "endpoints")
+        var configuration = EntryIndexConfiguration()
+        configuration.pollInterval = config.experimental.cacheReloadInterval
+        configuration.fullReloadInterval = config.experimental.fullCacheReloadInterval
+        guard configuration.fullReloadInterval > configuration.pollInterval else {
+            throw SpireError(.invalid, "full cache reload interval must be greater than cache reload interval")
+        }
+        let index = EntryIndex(
+            store: datastore, trustDomain: config.trustDomain.name, configuration: configuration, time: time,
+            logger: logger)
+        logger.info("Building in-memory entry cache")
+        try await index.load()
+        logger.info("Completed building in-memory entry cache")
+        return index
+    }
+
+    private static func pruners(
+        _ config: ServerConfig, _ datastore: SQLDatastore, log: LogSystem, time: any TimeSource,
+        random: any RandomSource
+    ) -> [Pruner] {
+        let logger = log.logger(subsystem: "endpoints")
+        var pruners: [Pruner] = [
+            .entries(datastore, time: time, logger: log.logger(subsystem: "registration_manager")),
+            .events(datastore, olderThan: config.experimental.pruneEventsOlderThan, time: time, logger: logger),
+        ]
+        if let settings = config.nodePruning {
+            pruners.append(
+                .nodes(
+                    datastore, settings, time: time, random: random,
+                    logger: log.logger(subsystem: "node_manager")))
+        }
+        return pruners
+    }
+}

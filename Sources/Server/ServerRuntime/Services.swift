@@ -1,0 +1,112 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import Authority
+import EntryIndex
+import Groundwork
+import Logging
+import NIOCore
+import RPC
+import SPIFFE
+import SQLDatastore
+import ServerAPI
+import Telemetry
+import Wire
+
+#if canImport(Glibc)
+import Glibc
+#elseif canImport(Musl)
+import Musl
+#else
+import Darwin
+#endif
+
+/// Puts the services on the two endpoints: what agents and remote administrators may reach, and what only local ones may.
+struct Services {
+    let config: ServerConfig
+    let plugins: ServerPlugins
+    let datastore: SQLDatastore
+    let bundles: BundleCache
+    let watched: WatchedBundles
+    let issuer: AuthorityService
+    let index: EntryIndex
+    let rotator: ServerSVIDRotator
+    let log: LogSystem
+    let time: any TimeSource
+    let random: any RandomSource
+
+    /// How long a connection from afar may last, so that clients spread over servers again.
+    private static let connectionAge: TimeAmount = .minutes(3)
+
+    func endpoints(on group: any EventLoopGroup) -> Endpoints {
+        let logger = log.logger(subsystem: "endpoints")
+        let adminIDs = Set(config.adminIDs)
+        let authorizer = Authorizer(
+            adminIDs: adminIDs, entries: datastore,
+            agents: AgentCheck(nodes: datastore, time: time, staleness: config.maxAttestedNodeInfoStaleness),
+            environment: environment)
+        var remote = ServiceTable()
+        for service in shared { service.add(to: &remote) }
+        var local = remote
+        for service in localOnly { service.add(to: &local) }
+        var aging = RPCServerConfiguration()
+        aging.maximumConnectionAge = Self.connectionAge
+        let rotator = rotator
+        return Endpoints(
+            settings: .init(host: config.bindAddress, port: config.bindPort, socketPath: config.socketPath),
+            group: group,
+            tcpServer: RPCServer(
+                services: remote, interceptors: [authorizer], configuration: aging,
+                errorMapper: APIFailure.status(of:)),
+            localServer: RPCServer(
+                services: local, interceptors: [authorizer], errorMapper: APIFailure.status(of:)),
+            identity: { rotator.identity },
+            clients: ClientVerifier(bundles: bundles, adminIDs: adminIDs, time: time, logger: logger),
+            listening: Watch(nil), logger: logger)
+    }
+
+    private var shared: [any APIService] {
+        var options = AgentService.Options()
+        options.joinTokens = plugins.nodeAttestors.contains("join_token")
+        options.agentIDAsSelector = config.experimental.agentSPIFFEIDAsSelector
+        return [
+            AgentService(
+                trustDomain: config.trustDomain, store: datastore, issuer: issuer, options: options, time: time,
+                random: random),
+            BundleService(store: watched, cache: bundles),
+            EntryService(trustDomain: config.trustDomain, store: datastore, authorized: index),
+            SVIDService(
+                trustDomain: config.trustDomain, issuer: issuer, authorized: index, bundles: bundles,
+                jwtEnabled: !config.jwtSVIDsAreDisabled, lanes: System.coreCount),
+        ]
+    }
+
+    private var localOnly: [any APIService] {
+        let log = log
+        let rotator = rotator
+        return [
+            HealthService(bundles: bundles),
+            LoggerService(
+                level: LogLevelControl(
+                    launch: log.settings.level, current: { log.level }, set: { log.level = $0 })),
+            DebugService(store: datastore, bundles: bundles, time: time, serverChain: { rotator.chain }),
+        ]
+    }
+
+    private var environment: CallEnvironment {
+        var limited = Set(RateBucket.allCases)
+        if !config.rateLimit.attestation { limited.remove(.attestation) }
+        if !config.rateLimit.signing { limited.subtract([.signing, .jwtSigning, .witSigning]) }
+        return CallEnvironment(
+            logger: log.logger(subsystem: "api"), random: random, limits: RateLimits(enabled: limited, time: time),
+            auditEnabled: config.auditLogIsEnabled, executable: Self.executable)
+    }
+
+    @Sendable
+    private static func executable(_ pid: Int32) -> String? {
+        var buffer = [UInt8](repeating: 0, count: Int(PATH_MAX))
+        let count = unsafe buffer.withUnsafeMutableBytes { bytes in
+            unsafe readlink("/proc/\(pid)/exe", bytes.bindMemory(to: CChar.self).baseAddress, bytes.count)
+        }
+        return count > 0 ? String(decoding: buffer[..<count], as: UTF8.self) : nil
+    }
+}
