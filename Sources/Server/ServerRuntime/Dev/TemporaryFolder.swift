@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import FoundationEssentials
 import Groundwork
 
 #if canImport(Glibc)
@@ -26,11 +27,6 @@ struct TemporaryFolder: Sendable {
 
     /// Removes the folder and what is in it. Does not follow links out of it.
     func delete() {
-        _ = unsafe nftw(
-            path,
-            { path, _, _, _ in
-                guard let path = unsafe path else { return 0 }
-                return unsafe remove(path)
-            }, 16, Int32(FTW_DEPTH.rawValue | FTW_PHYS.rawValue))
+        try? FileManager.default.removeItem(atPath: path)
     }
 }
