@@ -5,7 +5,7 @@ import shutil
 import sqlite3
 
 import pytest
-from conftest import openssl
+from programs import openssl
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ import sys
 
 import grpc
 import pytest
-from conftest import PROGRAMS, as_uid, wait_for
+from programs import PROGRAMS, as_uid, wait_for
 
 FETCH = "/SpiffeWorkloadAPI/FetchX509SVID"
 HEADER = (("workload.spiffe.io", "true"),)

@@ -5,7 +5,7 @@ import re
 import subprocess
 
 import jwt
-from conftest import PROGRAMS, openssl
+from programs import PROGRAMS, openssl
 
 
 def test_getting_started_session(make_server, make_agent, tmp_path):

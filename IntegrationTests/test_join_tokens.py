@@ -3,7 +3,7 @@
 import json
 import sqlite3
 
-from conftest import wait_for
+from programs import wait_for
 
 
 def ended(agent):

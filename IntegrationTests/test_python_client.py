@@ -6,7 +6,7 @@ import subprocess
 import sys
 
 import pytest
-from conftest import ROOT, free_port, wait_for
+from programs import ROOT, free_port, wait_for
 from spiffe import TrustDomain, WorkloadApiClient
 from spiffe.workloadapi.errors import FetchX509SvidError, ValidateJwtSvidError
 

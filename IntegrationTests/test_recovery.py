@@ -7,7 +7,7 @@ import threading
 import time
 
 import pytest
-from conftest import wait_for
+from programs import wait_for
 from spiffe import WorkloadApiClient
 
 
@@ -119,7 +119,7 @@ def test_everything_rotates_for_five_minutes_under_load_without_a_gap(make_serve
     from test_python_client import PEERS
     import subprocess
     import sys
-    from conftest import free_port
+    from programs import free_port
     server = make_server(settings='ca_ttl = "1m"\n default_x509_svid_ttl = "30s"\n agent_ttl = "30s"\n default_jwt_svid_ttl = "20s"').start()
     agent = make_agent(server, settings='sync_interval = "1s"').start(server.token("spiffe://example.org/node"))
     server.entry("spiffe://example.org/soak")
