@@ -59,7 +59,7 @@ let house: [Wing] = [
         Module("Telemetry", uses: ["Groundwork", "HCL"], needs: ["Logging"], tests: true, touchesC: true),
         Module(
             "Issuance", uses: ["SPIFFE", "Groundwork"], needs: ["Crypto", "CryptoExtras", "X509", "SwiftASN1"],
-            tests: true),
+            tests: true, testUses: ["TestKit"]),
         Module(
             "RPC",
             needs: nio + ["NIOHTTP2", "NIOHPACK", "NIOSSL", "SwiftProtobuf", "DequeModule"], tests: true),
@@ -86,7 +86,8 @@ let house: [Wing] = [
         Module(
             "Authority",
             uses: ["Issuance", "Datastore", "PluginAPI", "Groundwork", "SPIFFE", "StateProtos"],
-            needs: ["Logging", "SwiftProtobuf"], tests: true, testUses: ["TestKit", "PluginsBasic"]),
+            needs: ["Logging", "SwiftProtobuf"], tests: true,
+            testUses: ["TestKit", "PluginsBasic", "SQLDatastore", "SQLiteDriver"]),
         Module(
             "EntryIndex", uses: ["Datastore", "Groundwork"], needs: ["Logging"], tests: true, testUses: ["TestKit"]),
         Module(

@@ -114,7 +114,7 @@ extension AuthorityService {
         do {
             try await record(journal)
         } catch {
-            if let former, former.notAfter > now { throw error }
+            guard let former, former.notAfter <= now else { throw error }
             state.withLock { $0.journal = journal }
             logger.error("Unable to save CA journal", metadata: [LogKey.error: "\(error)"])
         }

@@ -44,6 +44,8 @@ package struct JWTClaims: Sendable {
 /// > Spec: RFC 7515 §3.1, JWT-SVID §2.
 package struct JWSWriter: Sendable {
     private let signer: any Signer
+    /// `signer` where it need not be waited for.
+    private let immediate: (any ImmediateSigner)?
     private let scheme: SignatureScheme
     /// Encoded header and the dot behind it: the same for every token of a key.
     private let head: [UInt8]
@@ -63,6 +65,7 @@ package struct JWSWriter: Sendable {
         case .rsa2048, .rsa4096: (algorithm, numberSize) = ("RS256", 0)
         }
         self.signer = signer
+        immediate = signer as? any ImmediateSigner
         self.keyID = keyID
         scheme = type.signatureScheme
         var header = Array(#"{"alg":"\#(algorithm)","kid":"#.utf8)
@@ -80,7 +83,7 @@ package struct JWSWriter: Sendable {
         guard claims.expiresAt > now else { throw SpireError(.issuanceRefused, "invalid JWT-SVID: already expired") }
         var text = head + Base64URL.encode(claims.json)
         let signature: [UInt8]
-        if let immediate = signer as? any ImmediateSigner {
+        if let immediate {
             signature = try immediate.signNow(text, scheme: scheme)
         } else {
             signature = try await signer.sign(text, scheme: scheme)

@@ -10,7 +10,7 @@ package enum CertificateRules {
     /// - Throws: `issuance.refused` naming the rule.
     package static func checkSVID(_ certificate: CertificateSummary, id: SPIFFEID, now: Date) throws {
         func refuse(_ reason: String) -> SpireError {
-            SpireError(.issuanceRefused, "invalid X509-SVID for \"\(id)\": \(reason)")
+            SpireError(.issuanceRefused, "invalid X509-SVID: \(reason)")
         }
         guard certificate.isCA == false else { throw refuse("basic constraints are missing or those of a CA") }
         guard let usage = certificate.keyUsage, usage.contains(.digitalSignature) else {
@@ -25,14 +25,14 @@ package enum CertificateRules {
             }
         }
         guard !certificate.uris.isEmpty else { throw refuse("missing URI SAN") }
-        guard certificate.uris == [id.description] else { throw refuse("unexpected URI SAN") }
+        guard certificate.uris == [id.description] else { throw refuse("URI SAN is not \"\(id)\"") }
         try checkTime(certificate, now: now, refuse)
     }
 
     /// - Throws: `issuance.refused` naming the rule.
     package static func checkCA(_ certificate: CertificateSummary, trustDomain: TrustDomain, now: Date) throws {
         func refuse(_ reason: String) -> SpireError {
-            SpireError(.issuanceRefused, "invalid X509 CA for \"\(trustDomain)\": \(reason)")
+            SpireError(.issuanceRefused, "invalid X509 CA: \(reason)")
         }
         guard certificate.isCA == true else { throw refuse("basic constraints are missing or not those of a CA") }
         guard let usage = certificate.keyUsage, usage.contains(.keyCertSign) else {

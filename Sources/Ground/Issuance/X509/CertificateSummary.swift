@@ -92,7 +92,8 @@ package struct CertificateSummary: Sendable {
     }
 
     private mutating func readExtensions(_ list: inout DERReader) throws(DERError) {
-        var seen: Set<UInt8> = []
+        // One bit an arc: they are below 128, as one content byte is read.
+        var seen: UInt128 = 0
         while !list.isAtEnd {
             var item = try list.enter(DER.sequence)
             let identifier = item.contents(try item.next(DER.objectID))
@@ -103,7 +104,8 @@ package struct CertificateSummary: Sendable {
             guard identifier.count == 3, identifier.starts(with: [0x55, 0x1d]), let kind = identifier.last else {
                 continue
             }
-            guard seen.insert(kind).inserted else { throw DERError("extension is there twice") }
+            guard kind < 128, seen & (1 << UInt128(kind)) == 0 else { throw DERError("extension is there twice") }
+            seen |= 1 << UInt128(kind)
             var content = item.reader(value)
             switch kind {
             case 14: subjectKeyID = Array(content.contents(try content.next(DER.octetString)))

@@ -15,6 +15,8 @@ package struct X509CA: Sendable {
     /// authority first.
     package let upstreamChain: [[UInt8]]
     private let signer: any Signer
+    /// `signer` where it need not be waited for.
+    private let immediate: (any ImmediateSigner)?
     private let scheme: SignatureScheme
     private let authorityKeyID: [UInt8]
 
@@ -27,6 +29,7 @@ package struct X509CA: Sendable {
             throw SpireError(.signingFailed, "no signature scheme for this kind of key")
         }
         self.signer = signer
+        immediate = signer as? any ImmediateSigner
         self.certificate = certificate
         self.upstreamChain = upstreamChain
         scheme = type.signatureScheme
@@ -171,7 +174,7 @@ package struct X509CA: Sendable {
             extensions: extensions
         ).encoded
         let signature: [UInt8]
-        if let immediate = signer as? any ImmediateSigner {
+        if let immediate {
             signature = try immediate.signNow(body, scheme: scheme)
         } else {
             signature = try await signer.sign(body, scheme: scheme)

@@ -10,8 +10,8 @@ import Synchronization
 ///
 /// The file is read once. A file that cannot be read as keys is an error and is never written over.
 package final class DiskKeyManager: KeyManager {
-    private struct File: Codable {
-        var keys: [String: String]
+    private struct File: Decodable {
+        var keys: [String: String]?
     }
 
     private let path: String
@@ -64,7 +64,7 @@ package final class DiskKeyManager: KeyManager {
             throw malformed("it is not JSON of the form {\"keys\": {…}}")
         }
         var ring: KeyRing = [:]
-        for (id, text) in file.keys {
+        for (id, text) in file.keys ?? [:] {
             guard let der = Data(base64Encoded: text) else { throw malformed("key \"\(id)\" is not base64") }
             do {
                 ring[id] = try LocalKey(pkcs8: [UInt8](der))

@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import FoundationEssentials
+import Groundwork
+
+/// Outputs of the original that are kept outside the repository: `SPIRE_SAMPLES`, else `../shared/samples` beside it.
+/// Machines without them skip the tests that read them.
+package enum Samples {
+    /// `nil` where there are none.
+    package static let folder: String? = {
+        let root = #filePath.split(separator: "/").dropLast(4).map { "/" + $0 }.joined()
+        let places = [ProcessInfo.processInfo.environment["SPIRE_SAMPLES"], root + "/../shared/samples"]
+        return places.compactMap { $0 }.first { FileManager.default.fileExists(atPath: $0 + "/issued") }
+    }()
+
+    /// Reads a sample. - Returns: `nil`, with a message, where there are no samples.
+    package static func bytes(_ path: String) throws -> [UInt8]? {
+        guard let folder else {
+            print("skipped: no samples of the original here; SPIRE_SAMPLES may name their folder")
+            return nil
+        }
+        return try AtomicFile.read("\(folder)/\(path)")
+    }
+
+    /// The certificates of a PEM sample as DER.
+    package static func certificates(_ path: String) throws -> [[UInt8]]? {
+        guard let bytes = try bytes(path) else { return nil }
+        var found: [[UInt8]] = []
+        var body: String?
+        for line in String(decoding: bytes, as: UTF8.self).split(separator: "\n") {
+            if line.hasPrefix("-----BEGIN") {
+                body = ""
+            } else if line.hasPrefix("-----END") {
+                if let text = body, let der = Data(base64Encoded: text) { found.append([UInt8](der)) }
+                body = nil
+            } else {
+                body?.append(contentsOf: line)
+            }
+        }
+        return found
+    }
+}
