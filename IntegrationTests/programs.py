@@ -12,6 +12,9 @@ import pytest
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 PROGRAMS = pathlib.Path(os.environ.get("SPIRE_PROGRAMS", ROOT / ".build" / "debug"))
+SYNC_EVERY_SECOND = """experimental {
+        sync_interval = "1s"
+    }"""
 SAMPLES = pathlib.Path(os.environ.get("SPIRE_SAMPLES", ROOT.parent / "shared" / "samples"))
 
 

@@ -50,7 +50,7 @@ def test_the_agent_continues_without_a_token(adopted, samples, make_agent):
 
 
 def test_the_stored_token_attests_an_agent(adopted, samples, make_agent):
-    token = (samples / "spire-state" / "sqlite" / "server" / "unused-token.txt").read_text().split()[-1]
+    token = (samples / "spire-state" / "sqlite" / "server" / "unused-token.txt").read_text().split()[1]
     make_agent(adopted).start(token)
     assert adopted("agent", "count").stdout == "2 attested agents\n"
 

@@ -3,7 +3,7 @@
 import json
 import sqlite3
 
-from programs import wait_for
+from programs import SYNC_EVERY_SECOND, wait_for
 
 
 def ended(agent):
@@ -34,7 +34,7 @@ def test_an_expired_token_is_refused_and_used_up(make_server, make_agent):
 
 def test_a_banned_agent_stops_and_stays_out(make_server, make_agent):
     server = make_server().start()
-    agent = make_agent(server, settings='sync_interval = "1s"').start(server.token("spiffe://example.org/node"))
+    agent = make_agent(server, settings=SYNC_EVERY_SECOND).start(server.token("spiffe://example.org/node"))
     agent_id = json.loads(server("agent", "list", "-output", "json").stdout)["agents"][0]["id"]
     spiffe_id = f"spiffe://{agent_id['trust_domain']}{agent_id['path']}"
     assert server("agent", "ban", "-spiffeID", spiffe_id).stdout == "Agent banned successfully\n"
@@ -46,7 +46,7 @@ def test_a_banned_agent_stops_and_stays_out(make_server, make_agent):
 
 def test_an_evicted_agent_needs_a_new_token(make_server, make_agent):
     server = make_server().start()
-    agent = make_agent(server, settings='sync_interval = "1s"').start(server.token("spiffe://example.org/node"))
+    agent = make_agent(server, settings=SYNC_EVERY_SECOND).start(server.token("spiffe://example.org/node"))
     agent_id = json.loads(server("agent", "list", "-output", "json").stdout)["agents"][0]["id"]
     spiffe_id = f"spiffe://{agent_id['trust_domain']}{agent_id['path']}"
     assert server("agent", "evict", "-spiffeID", spiffe_id).stdout == "Agent evicted successfully\n"

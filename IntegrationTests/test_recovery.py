@@ -7,13 +7,13 @@ import threading
 import time
 
 import pytest
-from programs import wait_for
+from programs import SYNC_EVERY_SECOND, wait_for
 from spiffe import WorkloadApiClient
 
 
 def test_the_agent_serves_from_its_cache_while_the_server_is_away(make_server, make_agent):
     server = make_server().start()
-    agent = make_agent(server, settings='sync_interval = "1s"').start(server.token("spiffe://example.org/node"))
+    agent = make_agent(server, settings=SYNC_EVERY_SECOND).start(server.token("spiffe://example.org/node"))
     server.entry("spiffe://example.org/w")
     agent.wait_identity("spiffe://example.org/w")
     first = agent("api", "fetch", "jwt", "-audience", "a", "-output", "json").stdout
@@ -77,7 +77,7 @@ def test_killed_at_random_moments_nothing_registered_is_lost(make_server, make_a
     """kill -9 of server and agent while entries are written and identities rotate."""
     chance = random.Random(seed)
     server = make_server(settings='ca_ttl = "2m"\n default_x509_svid_ttl = "20s"\n agent_ttl = "40s"').start()
-    agent = make_agent(server, settings='sync_interval = "1s"').start(server.token("spiffe://example.org/node"))
+    agent = make_agent(server, settings=SYNC_EVERY_SECOND).start(server.token("spiffe://example.org/node"))
     acknowledged = set()
     stop = threading.Event()
 
@@ -121,7 +121,7 @@ def test_everything_rotates_for_five_minutes_under_load_without_a_gap(make_serve
     import sys
     from programs import free_port
     server = make_server(settings='ca_ttl = "1m"\n default_x509_svid_ttl = "30s"\n agent_ttl = "30s"\n default_jwt_svid_ttl = "20s"').start()
-    agent = make_agent(server, settings='sync_interval = "1s"').start(server.token("spiffe://example.org/node"))
+    agent = make_agent(server, settings=SYNC_EVERY_SECOND).start(server.token("spiffe://example.org/node"))
     server.entry("spiffe://example.org/soak")
     agent.wait_identity("spiffe://example.org/soak")
     port = free_port()

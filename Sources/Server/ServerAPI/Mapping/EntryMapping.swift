@@ -42,7 +42,7 @@ package struct EntryMapping: Sendable {
         }
         if fields.contains(.selectors) {
             guard !proto.selectors.isEmpty else { throw Malformed("selector list is empty") }
-            entry.selectors = try SelectorMapping.model(proto.selectors)
+            entry.selectors = try SelectorMapping.model(proto.selectors).sorted()
         }
         if fields.contains(.storeSVID) { entry.storeSVID = proto.storeSvid }
         if fields.contains(.x509SVIDTTL) { entry.x509SVIDTTL = proto.x509SvidTtl }

@@ -59,6 +59,7 @@ struct DevSession: Sendable {
             let identity = try await DevIdentity.fetch(
                 socketPath: socketPath, trustDomain: trustDomain, on: group, time: time, patience: Self.patience
             ) { guard agent.isRunning else { throw agentDied() } }
+            print("Workload API: export SPIFFE_ENDPOINT_SOCKET=unix://\(socketPath)\n")
             try identity.write(to: folder.path)
             identity.show(folder: folder.path)
             if !once {
@@ -67,7 +68,6 @@ struct DevSession: Sendable {
 
                     Running. In another terminal:
 
-                        export SPIFFE_ENDPOINT_SOCKET=unix://\(socketPath)
                         \(agentPath) api fetch x509 -socketPath \(socketPath)
 
                     Ctrl-C ends it and removes everything.
