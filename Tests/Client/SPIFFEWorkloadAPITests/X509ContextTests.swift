@@ -5,7 +5,6 @@ import SPIFFE
 import SPIFFETesting
 import Testing
 import WorkloadProtos
-import X509
 
 @testable import SPIFFEWorkloadAPI
 

@@ -35,10 +35,12 @@ public final class WorkloadAPIClient: Sendable {
         self.timing = timing
         rpc = RPCClient(group: group) { loop in
             let bootstrap = ClientBootstrap(group: loop)
-            return switch endpoint {
-            case .unix(let path): bootstrap.connect(unixDomainSocketPath: path).map { $0 }
-            case .tcp(let address, let port): bootstrap.connect(host: address, port: port).map { $0 }
-            }
+            let connected =
+                switch endpoint {
+                case .unix(let path): bootstrap.connect(unixDomainSocketPath: path)
+                case .tcp(let address, let port): bootstrap.connect(host: address, port: port)
+                }
+            return connected.flatMapErrorThrowing { throw SPIFFEError(.workloadAPI, "dial \(endpoint): \($0)") }
         }
     }
 
