@@ -69,14 +69,14 @@ public struct ClientTLS: Sendable {
     ) -> ContextCache {
         var certificate: (@Sendable () throws -> TLSCertificate)?
         if let svid { certificate = { TLSCertificate(try svid.x509SVID()) } }
-        return ContextCache(certificate) { certificate in
+        return ContextCache(certificate, isShared: true) { certificate in
             var configuration = TLSConfiguration.makeClientConfiguration()
             if let certificate {
                 configuration.certificateChain = try certificate.nioChain()
                 configuration.privateKey = try certificate.nioKey()
             }
             try configure(&configuration)
-            return try NIOSSLContext(configuration: configuration)
+            return configuration
         }
     }
 

@@ -21,7 +21,7 @@ public struct ServerTLS: Sendable {
     private init(
         certificate: @escaping @Sendable () throws -> TLSCertificate, verifier: PeerVerifier?, options: TLSOptions
     ) {
-        contexts = ContextCache(certificate) { certificate in
+        contexts = ContextCache(certificate, isShared: verifier == nil) { certificate in
             guard let certificate else { throw SPIFFEError(.invalidX509SVID, "a server must present a certificate") }
             var configuration = TLSConfiguration.makeServerConfiguration(
                 certificateChain: try certificate.nioChain(), privateKey: try certificate.nioKey())
@@ -30,7 +30,7 @@ public struct ServerTLS: Sendable {
                 configuration.certificateVerification = .noHostnameVerification
                 configuration.trustRoots = .certificates([])
             }
-            return try NIOSSLContext(configuration: configuration)
+            return configuration
         }
         self.verifier = verifier
         self.options = options
