@@ -93,7 +93,13 @@ final class Conversation {
     }
 
     func ask(_ text: String) async throws -> String {
-        try await outbound.write(ByteBuffer(string: text))
+        do {
+            try await outbound.write(ByteBuffer(string: text))
+        } catch {
+            // Closed already: reading tells why.
+            _ = try await inbound.next(isolation: #isolation)
+            throw error
+        }
         return try await inbound.next(isolation: #isolation).map { String(buffer: $0) } ?? "(closed)"
     }
 
