@@ -33,6 +33,8 @@ struct AuthorizationTree: Sendable {
     /// Aliases by one of their selectors.
     private var aliases = ShardedMap<Int32, [Int32]>(shards: 64)
 
+    private var lastParent: (id: String, path: String?) = ("", nil)
+
     static let aliasParent = "/spire/server"
 
     init(trustDomain: String) { prefix = "spiffe://" + trustDomain }
@@ -113,10 +115,11 @@ struct AuthorizationTree: Sendable {
 
     /// Adds the entry or replaces the one with its id. Entries outside the trust domain are left out.
     mutating func set(_ entry: RegistrationEntry) {
-        removeEntry(id: entry.id)
-        guard let spiffeID = path(of: entry.spiffeID), let parent = path(of: entry.parentID) else { return }
+        let key = EntryKey(entry.id)
+        remove(key)
+        guard let spiffeID = path(of: entry.spiffeID), let parent = parentPath(of: entry.parentID) else { return }
         var packed = PackedEntry()
-        packed.key = EntryKey(entry.id)
+        packed.key = key
         packed.spiffeID = acquireVertex(spiffeID)
         packed.parent = acquireVertex(parent)
         packed.x509SVIDTTL = entry.x509SVIDTTL
@@ -145,8 +148,9 @@ struct AuthorizationTree: Sendable {
         }
     }
 
-    mutating func removeEntry(id: String) {
-        let key = EntryKey(id)
+    mutating func removeEntry(id: String) { remove(EntryKey(id)) }
+
+    private mutating func remove(_ key: EntryKey) {
         guard let slot = entrySlots[key] else { return }
         let packed = entries[slot]
         if packed.flags.contains(.alias) {
@@ -203,6 +207,14 @@ struct AuthorizationTree: Sendable {
         guard vertices[slot].uses == 0 else { return }
         vertexSlots[vertices[slot].path] = nil
         vertices.remove(slot, empty: Vertex(path: ""))
+    }
+
+    /// Siblings come one after another, often with one copy of their parent's text.
+    private mutating func parentPath(of id: String) -> String? {
+        if id == lastParent.id { return lastParent.path }
+        let path = path(of: id)
+        lastParent = (id, path)
+        return path
     }
 
     /// The path of an ID of this trust domain; `nil` for another's and for what is no SPIFFE ID.

@@ -82,16 +82,6 @@ final class SQLiteConnection: SQLConnection, @unchecked Sendable {
         return Int(sqlite3_changes64(handle))
     }
 
-    func executeMany(_ sql: String, _ rows: [[SQLValue]]) throws {
-        if rows.isEmpty { return }
-        let statement = try prepared(sql)
-        defer { statement.reset() }
-        for values in rows {
-            try run(statement, values)
-            statement.reset()
-        }
-    }
-
     func insert(_ sql: String, _ values: [SQLValue]) throws -> Int64 {
         try execute(sql, values)
         return sqlite3_last_insert_rowid(handle)

@@ -26,7 +26,7 @@ struct DeleteBundle {
             if mode == .delete {
                 try store.removeEntry(entry.id, rowID, now, on: connection)
             } else {
-                try store.insertEntryEvent(entry.id, now, on: connection)
+                try store.insertEntryEvents([entry.id], now, on: connection)
             }
         }
         try connection.execute(statements.deleteFederated, [.integer(bundle)])

@@ -155,14 +155,20 @@ package final class GroupCommitPool: SQLPool {
 
     private func runAlone(_ write: any PendingWrite) {
         var attempt = 1
+        var mode = WriteMode.shared
         while true {
+            let before = writer.changeCount
             do {
                 try writer.begin(.write)
-                try write.attempt(writer, .alone)
+                try write.attempt(writer, mode)
                 try writer.commit()
                 return write.finish(nil)
             } catch {
                 writer.rollback()
+                if mode == .shared, writer.changeCount != before {
+                    mode = .alone
+                    continue
+                }
                 if Self.isRetryable(error), attempt < Self.attempts {
                     attempt += 1
                     continue

@@ -17,8 +17,6 @@ package protocol SQLConnection: AnyObject, Sendable {
     /// Runs a statement that yields no rows. - Returns: how many rows it changed.
     @discardableResult
     func execute(_ sql: String, _ values: [SQLValue]) throws -> Int
-    /// Runs one statement for each row of values; drivers with a network in between send them together.
-    func executeMany(_ sql: String, _ rows: [[SQLValue]]) throws
     /// Runs an INSERT into a table with an `id` column. - Returns: the new row's id.
     func insert(_ sql: String, _ values: [SQLValue]) throws -> Int64
     /// Runs a query. The row is valid only during the call of `each`.

@@ -24,8 +24,8 @@ package protocol SQLPool: Sendable {
 
 /// How much a write may rely on being alone.
 package enum WriteMode: Sendable {
-    /// Other writes share the transaction. After a failure that left changes behind, throw: all run again, alone.
+    /// Other writes may share the transaction. After a failure that left changes behind, throw: all run again, alone.
     case shared
-    /// Nobody else is in the transaction; savepoints may be used.
+    /// Nobody else is in the transaction; savepoints may be used. Comes only after an attempt that threw.
     case alone
 }

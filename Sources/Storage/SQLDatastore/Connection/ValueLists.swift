@@ -1,5 +1,22 @@
 // SPDX-License-Identifier: Apache-2.0
 
+extension SQLConnection {
+    /// Inserts rows by as few statements as possible: one round trip over a network, and in SQLite one look at the
+    /// counter of an AUTOINCREMENT table.
+    /// - Parameter head: Everything before the row's parenthesis, ending in `VALUES `.
+    func insertMany(_ head: String, _ rows: [[SQLValue]]) throws {
+        var start = 0
+        while start < rows.count {
+            let rest = rows.count - start
+            let length = rest >= 64 ? 64 : rest >= 16 ? 16 : rest >= 4 ? 4 : rest >= 2 ? 2 : 1
+            let row = "(" + [String](repeating: "?", count: rows[start].count).joined(separator: ", ") + ")"
+            let sql = head + [String](repeating: row, count: length).joined(separator: ", ")
+            try execute(sql, rows[start..<start + length].flatMap(\.self))
+            start += length
+        }
+    }
+}
+
 /// Cuts a list of values into pieces for `IN (…)`, of few distinct lengths so that few distinct statements exist.
 enum ValueLists {
     /// - Parameters:

@@ -13,6 +13,7 @@ struct CreateEntry {
 
     private var statements: EntryStatements { store.entryStatements }
 
+    /// The event is left to the caller, who may have many.
     /// - Parameter entry: Validated, with its id chosen.
     mutating func callAsFunction(_ entry: RegistrationEntry) throws -> EntryCreation {
         let similar = try SimilarEntry(entry: entry, statements: statements, connection: connection).find()
@@ -35,10 +36,7 @@ struct CreateEntry {
             ])
         try store.insertSelectors(entry.selectors, rowID, now, on: connection)
         try store.insertDNSNames(entry.dnsNames, rowID, now, on: connection)
-        for bundle in federated {
-            try connection.execute(statements.insertFederated, [.integer(bundle), .integer(rowID)])
-        }
-        try store.insertEntryEvent(entry.id, now, on: connection)
+        try store.insertFederated(federated, rowID, on: connection)
         var created = entry
         created.revisionNumber = 0
         created.createdAt = now.seconds
@@ -57,22 +55,23 @@ extension SQLDatastore {
     func insertSelectors(
         _ selectors: [Selector], _ rowID: Int64, _ now: SQLTime, on connection: any SQLConnection
     ) throws {
-        for selector in selectors {
-            try connection.execute(
-                entryStatements.insertSelector,
-                [.time(now), .time(now), .integer(rowID), .text(selector.type), .text(selector.value)])
-        }
+        try connection.insertMany(
+            entryStatements.insertSelector,
+            selectors.map { [.time(now), .time(now), .integer(rowID), .text($0.type), .text($0.value)] })
     }
 
     func insertDNSNames(_ names: [String], _ rowID: Int64, _ now: SQLTime, on connection: any SQLConnection) throws {
-        for name in names {
-            try connection.execute(
-                entryStatements.insertDNSName, [.time(now), .time(now), .integer(rowID), .text(name)])
-        }
+        try connection.insertMany(
+            entryStatements.insertDNSName, names.map { [.time(now), .time(now), .integer(rowID), .text($0)] })
     }
 
-    func insertEntryEvent(_ id: String, _ now: SQLTime, on connection: any SQLConnection) throws {
-        try connection.execute(entryStatements.insertEvent, [.time(now), .time(now), .text(id)])
+    func insertFederated(_ bundles: [Int64], _ rowID: Int64, on connection: any SQLConnection) throws {
+        try connection.insertMany(
+            entryStatements.insertFederated, bundles.map { [.integer($0), .integer(rowID)] })
+    }
+
+    func insertEntryEvents(_ ids: [String], _ now: SQLTime, on connection: any SQLConnection) throws {
+        try connection.insertMany(entryStatements.insertEvent, ids.map { [.time(now), .time(now), .text($0)] })
     }
 
     /// - Throws: `unknown` naming the trust domain when it has no bundle.

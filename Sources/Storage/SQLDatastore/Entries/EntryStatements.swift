@@ -14,6 +14,7 @@ struct EntryStatements: Sendable {
     let delete: String
     let expired: String
 
+    /// For `insertMany`.
     let insertSelector: String
     let insertDNSName: String
     let insertFederated: String
@@ -59,19 +60,13 @@ struct EntryStatements: Sendable {
             additional_attributes = ? WHERE id = ?
             """
         delete = "DELETE FROM registered_entries WHERE id = ?"
-        insertSelector = """
-            INSERT INTO selectors (created_at, updated_at, registered_entry_id, type, value) VALUES (?, ?, ?, ?, ?)
-            """
-        insertDNSName = """
-            INSERT INTO dns_names (created_at, updated_at, registered_entry_id, value) VALUES (?, ?, ?, ?)
-            """
-        insertFederated = """
-            INSERT INTO federated_registration_entries (bundle_id, registered_entry_id) VALUES (?, ?)
-            """
+        insertSelector = "INSERT INTO selectors (created_at, updated_at, registered_entry_id, type, value) VALUES "
+        insertDNSName = "INSERT INTO dns_names (created_at, updated_at, registered_entry_id, value) VALUES "
+        insertFederated = "INSERT INTO federated_registration_entries (bundle_id, registered_entry_id) VALUES "
         deleteSelectors = "DELETE FROM selectors WHERE registered_entry_id = ?"
         deleteDNSNames = "DELETE FROM dns_names WHERE registered_entry_id = ?"
         deleteFederated = "DELETE FROM federated_registration_entries WHERE registered_entry_id = ?"
-        insertEvent = "INSERT INTO registered_entries_events (created_at, updated_at, entry_id) VALUES (?, ?, ?)"
+        insertEvent = "INSERT INTO registered_entries_events (created_at, updated_at, entry_id) VALUES "
 
         sameSPIFFEIDProbe = """
             SELECT e.id, e.parent_id FROM registered_entries AS e\(bySPIFFEID) WHERE e.spiffe_id = ? \

@@ -2,7 +2,6 @@
 
 package import Datastore
 package import Groundwork
-import Logging
 
 extension SQLDatastore: EntryWriter {
     package func createEntry(_ entry: RegistrationEntry) async throws -> EntryCreation {
@@ -10,7 +9,11 @@ extension SQLDatastore: EntryWriter {
         let now = now()
         return try await change { [self] connection, _ in
             var create = CreateEntry(store: self, connection: connection, now: now)
-            return try create(entry)
+            let creation = try create(entry)
+            if case .created(let created) = creation {
+                try insertEntryEvents([created.id], now, on: connection)
+            }
+            return creation
         }
     }
 
@@ -22,9 +25,14 @@ extension SQLDatastore: EntryWriter {
         let prepared = entries.map { entry in Result { try self.prepared(entry) } }
         return try await change { [self] connection, mode in
             var create = CreateEntry(store: self, connection: connection, now: now)
-            return try prepared.map { entry in
+            let results = try prepared.map { entry in
                 try separately(connection, mode) { try create(try entry.get()) }
             }
+            let created: [String] = results.compactMap { result in
+                if case .success(.created(let entry)) = result { entry.id } else { nil }
+            }
+            try insertEntryEvents(created, now, on: connection)
+            return results
         }
     }
 
@@ -96,14 +104,6 @@ extension SQLDatastore: EntryWriter {
                 }
                 return rows.entries
             }
-            for entry in batch {
-                logger.info(
-                    "Pruned an expired registration",
-                    metadata: [
-                        LogKey.spiffeID: "\(entry.spiffeID)", LogKey.parentID: "\(entry.parentID)",
-                        "registration_id": "\(entry.id)",
-                    ])
-            }
             pruned += batch
             if batch.count < Int(Self.pruneBatch) { return pruned }
         }
@@ -119,6 +119,6 @@ extension SQLDatastore: EntryWriter {
         try connection.execute(entryStatements.deleteSelectors, row)
         try connection.execute(entryStatements.deleteDNSNames, row)
         try connection.execute(entryStatements.delete, row)
-        try insertEntryEvent(id, now, on: connection)
+        try insertEntryEvents([id], now, on: connection)
     }
 }

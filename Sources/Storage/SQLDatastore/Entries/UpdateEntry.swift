@@ -35,11 +35,9 @@ struct UpdateEntry {
         if fields.contains(.federatesWith) {
             let bundles = Set(try entry.federatesWith.map { try store.bundleRowID($0, on: connection) })
             try connection.execute(statements.deleteFederated, [.integer(rowID)])
-            for bundle in bundles.sorted() {
-                try connection.execute(statements.insertFederated, [.integer(bundle), .integer(rowID)])
-            }
+            try store.insertFederated(bundles.sorted(), rowID, on: connection)
         }
-        try store.insertEntryEvent(entry.id, now, on: connection)
+        try store.insertEntryEvents([entry.id], now, on: connection)
         return entry
     }
 

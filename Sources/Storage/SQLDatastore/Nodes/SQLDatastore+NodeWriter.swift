@@ -91,7 +91,6 @@ extension SQLDatastore: NodeWriter {
             return (nodes.count, cascaded)
         }
         logCascade(cascaded)
-        if count > 0 { logger.info("Pruned expired agents", metadata: [LogKey.count: "\(count)"]) }
         return count
     }
 
