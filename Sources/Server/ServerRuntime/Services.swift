@@ -104,9 +104,8 @@ struct Services {
     @Sendable
     private static func executable(_ pid: Int32) -> String? {
         var buffer = [UInt8](repeating: 0, count: Int(PATH_MAX))
-        let count: Int = unsafe buffer.withUnsafeMutableBytes { bytes in
-            guard let base = unsafe bytes.bindMemory(to: CChar.self).baseAddress else { return -1 }
-            return unsafe readlink("/proc/\(pid)/exe", base, bytes.count)
+        let count = unsafe buffer.withUnsafeMutableBytes { bytes in
+            unsafe readlink("/proc/\(pid)/exe", bytes.bindMemory(to: CChar.self).baseAddress, bytes.count)
         }
         return count > 0 ? String(decoding: buffer[..<count], as: UTF8.self) : nil
     }
