@@ -23,7 +23,7 @@ enum Bootstrap {
         tightenUmask(logger)
         raiseFileLimit()
         // Asks the original to read plugin files again. There are none to read, but it must not end the server.
-        _ = unsafe signal(SIGUSR1, SIG_IGN)
+        _ = signal(SIGUSR1, SIG_IGN)
     }
 
     /// Every agent is a connection: takes as many files as the system lets this process have.

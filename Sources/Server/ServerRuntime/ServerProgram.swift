@@ -3,6 +3,7 @@
 import Groundwork
 import HCL
 import Logging
+import SPIFFE
 import ServiceLifecycle
 package import Telemetry
 import UnixSignals
@@ -54,7 +55,7 @@ struct LogReopener: Service {
 
     func run() async throws {
         let signals = await UnixSignalsSequence(trapping: .sigusr2)
-        try? await cancelWhenGracefulShutdown {
+        await cancelWhenGracefulShutdown {
             for await _ in signals {
                 do {
                     try log.reopen()

@@ -174,5 +174,5 @@ struct DevSession: Sendable {
         return SpireError(.development, "the agent ended. The end of its log:\n\(tail)")
     }
 
-    private func flush() { _ = unsafe fflush(nil) }
+    private func flush() { _ = fflush(nil) }
 }

@@ -22,11 +22,9 @@ struct TemporaryFolder: Sendable {
         guard unsafe mkdtemp(&template) != nil else {
             throw SpireError(.io, "cannot make a folder in \(parent): \(unsafe String(cString: strerror(errno)))")
         }
-        path = unsafe String(cString: template)
+        path = String(decoding: template.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
     }
 
     /// Removes the folder and what is in it. Does not follow links out of it.
-    func delete() {
-        try? FileManager.default.removeItem(atPath: path)
-    }
+    func delete() { try? FileManager.default.removeItem(atPath: path) }
 }

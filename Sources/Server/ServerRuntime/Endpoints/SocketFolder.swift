@@ -30,7 +30,7 @@ enum SocketFolder {
     }
 
     private static func isFolder(_ path: String) -> Bool {
-        var status = unsafe stat()
-        return unsafe stat(path, &status) == 0 && (unsafe status.st_mode & S_IFMT) == S_IFDIR
+        var status = stat()
+        return unsafe stat(path, &status) == 0 && (status.st_mode & S_IFMT) == S_IFDIR
     }
 }

@@ -12,7 +12,7 @@ struct Helpful<Part: Service>: Service {
     let logger: Logger
 
     func run() async throws {
-        try await cancelWhenGracefulShutdown {
+        await cancelWhenGracefulShutdown {
             while !Task.isCancelled {
                 do {
                     return try await part.run()
