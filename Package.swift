@@ -127,7 +127,7 @@ let house: [Wing] = [
                 "AgentCore", "Wire", "RPC", "WorkloadProtos", "APIProtos", "PluginAPI", "Issuance", "Groundwork",
                 "SPIFFE",
             ],
-            needs: ["Logging", "SwiftProtobuf", "NIOCore"], tests: true, testUses: ["TestKit"]),
+            needs: ["Logging", "SwiftProtobuf", "NIOCore"], tests: true, testUses: ["TestKit", "PluginsBasic"]),
         Module(
             "AgentRuntime",
             uses: [
