@@ -24,11 +24,10 @@ struct AgentShow: Command {
         let wanted = request
         let agent = try await connection.withServer(console) { try await $0.unary(AgentMethods.getAgent, wanted) }
         console.show(output.value, json: JSONNode(agent)) {
-            console.out("Found an attested agent given its SPIFFE ID\n\n" + agent.pretty)
+            console.out("Found an attested agent given its SPIFFE ID\n\n" + agent.pretty + "\n")
             for selector in agent.selectors {
                 console.out("Selectors         : \(selector.type):\(selector.value)\n")
             }
-            console.out("\n")
         }
     }
 }

@@ -2,102 +2,59 @@
 
 import APIProtos
 import CLISupport
-import FoundationEssentials
+import SPIFFE
 
-/// The files `-data` and `-file` name.
+/// The files `-data` and `-file` name, read as Go's JSON decoder reads them.
 enum EntryFile {
-    /// `{"entries": […]}`: unknown keys are ignored, as the original does.
-    private struct Entries: Decodable {
-        var entries: [Item]?
-
-        struct Item: Decodable {
-            var selectors: [Pair]?
-            var parent_id: String?
-            var spiffe_id: String?
-            var x509_svid_ttl: Int32?
-            var jwt_svid_ttl: Int32?
-            var federates_with: [String]?
-            var entry_id: String?
-            var admin: Bool?
-            var downstream: Bool?
-            var store_svid: Bool?
-            var entryExpiry: Int64?
-            var dns_names: [String]?
-            var hint: String?
-            var additional_attributes: Attributes?
-        }
-
-        struct Pair: Decodable {
-            var type: String?
-            var value: String?
-        }
-
-        struct Attributes: Decodable {
-            var disable_x509_svid_prefetch: Bool?
-            var jwt_svid_include_jti: Bool?
-        }
-    }
-
-    private struct IDs: Decodable {
-        var ids: [String]?
-    }
-
     /// All entries of the file, or none: one that cannot be converted ends it.
     static func entries(_ path: String) throws -> [Spire_Api_Types_Entry] {
-        let bytes = try InputFile.read(path)
-        let file = try decode(Entries.self, bytes, path)
-        return try (file.entries ?? []).enumerated().map { number, item in
+        try root(path).list("entries").enumerated().map { number, item in
             do {
-                return try convert(item)
+                return try convert(LooseObject(item, "it"))
             } catch {
                 throw CommandFailure("entry \(number + 1) of \(path): \(error)")
             }
         }
     }
 
-    static func ids(_ path: String) throws -> [String] {
-        try decode(IDs.self, InputFile.read(path), path).ids ?? []
-    }
+    static func ids(_ path: String) throws -> [String] { try root(path).strings("ids") }
 
-    private static func decode<Value: Decodable>(_ type: Value.Type, _ bytes: [UInt8], _ path: String) throws -> Value {
+    private static func root(_ path: String) throws -> LooseObject {
+        let bytes = try InputFile.read(path)
         do {
-            return try JSONDecoder().decode(type, from: Data(bytes))
-        } catch let DecodingError.typeMismatch(_, context) {
-            throw CommandFailure("unable to read \(path): \(place(context)): \(context.debugDescription)")
-        } catch let DecodingError.dataCorrupted(context) {
-            throw CommandFailure("unable to read \(path): \(context.debugDescription)")
+            return try LooseObject(JSONValue.parse(bytes, maximumLength: InputFile.limit), "the file")
         } catch {
             throw CommandFailure("unable to read \(path): \(error)")
         }
     }
 
-    private static func place(_ context: DecodingError.Context) -> String {
-        context.codingPath.map { $0.intValue.map { "[\($0)]" } ?? $0.stringValue }.joined(separator: ".")
-    }
-
-    private static func convert(_ item: Entries.Item) throws -> Spire_Api_Types_Entry {
+    private static func convert(_ fields: LooseObject) throws -> Spire_Api_Types_Entry {
         var entry = Spire_Api_Types_Entry()
-        entry.id = item.entry_id ?? ""
-        entry.spiffeID = try Spire_Api_Types_SPIFFEID(parsing: item.spiffe_id ?? "")
-        entry.parentID = try Spire_Api_Types_SPIFFEID(parsing: item.parent_id ?? "")
-        entry.selectors = (item.selectors ?? []).map { pair in
+        entry.id = try fields.string("entry_id")
+        entry.spiffeID = try Spire_Api_Types_SPIFFEID(parsing: fields.string("spiffe_id"))
+        entry.parentID = try Spire_Api_Types_SPIFFEID(parsing: fields.string("parent_id"))
+        entry.selectors = try fields.list("selectors").map { value in
+            let pair = try LooseObject(value, "a selector")
             var selector = Spire_Api_Types_Selector()
-            selector.type = pair.type ?? ""
-            selector.value = pair.value ?? ""
+            selector.type = try pair.string("type")
+            selector.value = try pair.string("value")
             return selector
         }
-        entry.x509SvidTtl = item.x509_svid_ttl ?? 0
-        entry.jwtSvidTtl = item.jwt_svid_ttl ?? 0
-        entry.federatesWith = item.federates_with ?? []
-        entry.admin = item.admin ?? false
-        entry.downstream = item.downstream ?? false
-        entry.storeSvid = item.store_svid ?? false
-        entry.expiresAt = item.entryExpiry ?? 0
-        entry.dnsNames = item.dns_names ?? []
-        entry.hint = item.hint ?? ""
-        if let attributes = item.additional_attributes {
-            entry.additionalAttributes.disableX509SvidPrefetch = attributes.disable_x509_svid_prefetch ?? false
-            entry.additionalAttributes.jwtSvidIncludeJti = attributes.jwt_svid_include_jti ?? false
+        entry.x509SvidTtl = try fields.number("x509_svid_ttl")
+        entry.jwtSvidTtl = try fields.number("jwt_svid_ttl")
+        entry.federatesWith = try fields.strings("federates_with")
+        entry.admin = try fields.bool("admin")
+        entry.downstream = try fields.bool("downstream")
+        entry.storeSvid = try fields.bool("store_svid")
+        entry.expiresAt = try fields.number("entryExpiry")
+        entry.dnsNames = try fields.strings("dns_names")
+        entry.revisionNumber = try fields.number("revision_number")
+        entry.createdAt = try fields.number("created_at")
+        entry.hint = try fields.string("hint")
+        if let value = fields["additional_attributes"] {
+            let more = try LooseObject(value, "additional_attributes")
+            entry.additionalAttributes.disableX509SvidPrefetch = try more.bool("disable_x509_svid_prefetch")
+            entry.additionalAttributes.jwtSvidIncludeJti = try more.bool("jwt_svid_include_jti")
         }
         return entry
     }

@@ -31,17 +31,16 @@ struct EntryShow: Command {
         var entries = try await connection.withServer(console) { client in
             entryID.value.isEmpty ? try await list(filter, client) : [try await get(client)]
         }
-        for index in entries.indices {
-            entries[index].selectors.sort { ($0.type, $0.value) < ($1.type, $1.value) }
+        entries = EntryOrder.sorted(entries)
+        console.show(output.value, json: Self.json(entries)) {
+            var text = "Found \(entries.count) \(entries.count == 1 ? "entry" : "entries")\n"
+            for entry in entries { entry.print(to: &text) }
+            console.out(text)
         }
-        entries.sort(by: Self.precedes)
-        let json: JSONNode = .object([
-            "entries": .array(entries.map { JSONNode($0) }), "next_page_token": .string(""),
-        ])
-        console.show(output.value, json: json) {
-            console.out("Found \(entries.count) \(entries.count == 1 ? "entry" : "entries")\n")
-            for entry in entries { console.out(entry.pretty) }
-        }
+    }
+
+    private static func json(_ entries: [Spire_Api_Types_Entry]) -> JSONNode {
+        .object(["entries": .array(entries.map { JSONNode($0) }), "next_page_token": .string("")])
     }
 
     private func get(_ client: RPCClient) async throws -> Spire_Api_Types_Entry {
@@ -71,21 +70,5 @@ struct EntryShow: Command {
             }
         } while !request.pageToken.isEmpty
         return all
-    }
-
-    private static func precedes(_ a: Spire_Api_Types_Entry, _ b: Spire_Api_Types_Entry) -> Bool {
-        if a.spiffeID.text != b.spiffeID.text {
-            return (a.spiffeID.trustDomain, a.spiffeID.path) < (b.spiffeID.trustDomain, b.spiffeID.path)
-        }
-        if a.parentID.text != b.parentID.text {
-            return (a.parentID.trustDomain, a.parentID.path) < (b.parentID.trustDomain, b.parentID.path)
-        }
-        if a.x509SvidTtl != b.x509SvidTtl { return a.x509SvidTtl < b.x509SvidTtl }
-        if a.jwtSvidTtl != b.jwtSvidTtl { return a.jwtSvidTtl < b.jwtSvidTtl }
-        if a.selectors.count != b.selectors.count { return a.selectors.count < b.selectors.count }
-        for (left, right) in zip(a.selectors, b.selectors) where left != right {
-            return (left.type, left.value) < (right.type, right.value)
-        }
-        return false
     }
 }

@@ -7,8 +7,18 @@ extension Spire_Api_Types_Entry {
     /// The entry as commands print it, an empty line behind it.
     var pretty: String {
         var text = ""
+        print(to: &text)
+        return text
+    }
+
+    /// The same at the end of `text`.
+    func print(to text: inout String) {
         func line(_ label: String, _ value: String) {
-            text += label + String(repeating: " ", count: 24 - label.count) + ": " + value + "\n"
+            text += label
+            for _ in label.utf8.count..<24 { text += " " }
+            text += ": "
+            text += value
+            text += "\n"
         }
         func ttl(_ seconds: Int32) -> String { seconds == 0 ? "default" : "\(seconds)" }
         line("Entry ID", id.isEmpty ? "(none)" : id)
@@ -27,6 +37,6 @@ extension Spire_Api_Types_Entry {
         if !hint.isEmpty { line("Hint", hint) }
         if additionalAttributes.disableX509SvidPrefetch { line("DisableX509SvidPrefetch", "true") }
         if additionalAttributes.jwtSvidIncludeJti { line("JwtSvidIncludeJti", "true") }
-        return text + "\n"
+        text += "\n"
     }
 }

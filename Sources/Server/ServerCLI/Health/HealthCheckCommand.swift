@@ -6,7 +6,6 @@ import RPC
 
 struct HealthCheckCommand: Command {
     static let name = "healthcheck"
-    static let usageName = "health"
     static let synopsis = "Determines server health status"
     private let connection: ServerConnectionFlags
     private let verbose: Flag<Bool>

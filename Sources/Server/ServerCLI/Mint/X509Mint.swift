@@ -54,10 +54,10 @@ struct X509Mint: Command {
         }
         MintedTTL.warn(console, "X509-SVID", asked: ttl.value, expiresAt: minted.svid.expiresAt)
         let roots = bundle.x509Authorities.map(\.asn1)
-        let json: JSONNode = .object([
-            "x509_svid": .array(minted.svid.certChain.map { .bytes($0) }),
-            "private_key": .bytes(key.pkcs8.reveal { Data($0) }),
-            "root_cas": .array(roots.map { .bytes($0) }),
+        let json: JSONNode = .record([
+            .init("x509_svid", .array(minted.svid.certChain.map { .bytes($0) })),
+            .init("private_key", .bytes(key.pkcs8.reveal { Data($0) })),
+            .init("root_cas", .array(roots.map { .bytes($0) })),
         ])
         try console.show(output.value, json: json) {
             try show(console, chain: minted.svid.certChain, key: key, roots: roots)

@@ -6,6 +6,7 @@ import ServerRuntime
 struct RunCommand: Command {
     static let name = "run"
     static let synopsis = "Runs the server"
+    static let repeatsFlagErrors = true
     private let file: ServerFileFlags
 
     init(_ flags: FlagSet) { file = ServerFileFlags(flags) }

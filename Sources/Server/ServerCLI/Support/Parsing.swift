@@ -25,7 +25,7 @@ enum SPIRE {
     /// - Throws: `CommandFailure`.
     static func selector(_ text: String) throws -> Spire_Api_Types_Selector {
         guard let colon = text.firstIndex(of: ":") else {
-            throw CommandFailure("selector \"\(text)\" must be formatted as type:value")
+            throw CommandFailure("selector \(GoText.quoted(text)) must be formatted as type:value")
         }
         var selector = Spire_Api_Types_Selector()
         selector.type = String(text[..<colon])

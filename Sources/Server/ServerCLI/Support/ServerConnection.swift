@@ -32,9 +32,9 @@ struct ServerConnectionFlags {
             instancePath = template.split(separator: "%i", omittingEmptySubsequences: false)
                 .joined(separator: instance.value)
         }
-        if socketPath.value != Self.fallback { return socketPath.value }
-        if let instancePath { return instancePath }
-        if let path = environment["SPIRE_SERVER_PRIVATE_SOCKET"], !path.isEmpty { return path }
+        if socketPath.value != Self.fallback { return SocketPath.absolute(socketPath.value) }
+        if let instancePath { return SocketPath.absolute(instancePath) }
+        if let path = environment["SPIRE_SERVER_PRIVATE_SOCKET"], !path.isEmpty { return SocketPath.absolute(path) }
         return Self.fallback
     }
 
@@ -44,7 +44,7 @@ struct ServerConnectionFlags {
         // The operator's own server may answer with as much as it holds.
         configuration.maximumMessageSize = 1 << 30
         let client = Channels.unix(
-            path: try path(console.environment), group: MultiThreadedEventLoopGroup.singleton,
+            path: SocketPath.dialed(try path(console.environment)), group: MultiThreadedEventLoopGroup.singleton,
             configuration: configuration)
         do {
             let result = try await body(client)

@@ -8,7 +8,9 @@ package protocol Command: SendableMetatype {
     static var synopsis: String { get }
     /// The name in `Usage of …:`; the command's words unless the original says otherwise.
     static var usageName: String { get }
-    /// Whether a command line that asks for help or is wrong repeats the reason after the usage.
+    /// What follows the usage when help was asked for.
+    static var helpEnding: String { get }
+    /// Whether a wrong flag is named once more after the usage.
     static var repeatsFlagErrors: Bool { get }
 
     init(_ flags: FlagSet)
@@ -18,5 +20,6 @@ package protocol Command: SendableMetatype {
 
 extension Command {
     package static var usageName: String { name }
-    package static var repeatsFlagErrors: Bool { true }
+    package static var helpEnding: String { "flag: help requested" }
+    package static var repeatsFlagErrors: Bool { false }
 }

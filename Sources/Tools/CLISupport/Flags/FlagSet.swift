@@ -23,7 +23,7 @@ package final class FlagSet {
     package func string(_ name: String, _ fallback: String = "", _ help: String) -> Flag<String> {
         let flag = Flag(fallback)
         entries[name] = Entry(
-            help: help, kind: "string", shownDefault: fallback.isEmpty ? "" : "\"\(fallback)\"", isBool: false
+            help: help, kind: "string", shownDefault: fallback.isEmpty ? "" : GoText.quoted(fallback), isBool: false
         ) { (text) throws(FlagError) in flag.assign(text) }
         return flag
     }
@@ -34,7 +34,7 @@ package final class FlagSet {
             switch text {
             case "1", "t", "T", "true", "TRUE", "True": flag.assign(true)
             case "0", "f", "F", "false", "FALSE", "False": flag.assign(false)
-            default: throw FlagError(message: "invalid boolean value \"\(text)\" for -\(name): parse error")
+            default: throw FlagError(message: "invalid boolean value \(GoText.quoted(text)) for -\(name): parse error")
             }
         }
         return flag
@@ -45,10 +45,11 @@ package final class FlagSet {
         entries[name] = Entry(
             help: help, kind: "int", shownDefault: fallback == 0 ? "" : "\(fallback)", isBool: false
         ) { (text) throws(FlagError) in
-            guard let value = GoText.parseInt(text) else {
-                throw FlagError(message: "invalid value \"\(text)\" for flag -\(name): parse error")
+            do throws(FlagError) {
+                flag.assign(try GoText.parseInt(text))
+            } catch {
+                throw FlagError(message: "invalid value \(GoText.quoted(text)) for flag -\(name): \(error.message)")
             }
-            flag.assign(value)
         }
         return flag
     }
@@ -62,7 +63,8 @@ package final class FlagSet {
             help: help, kind: kind, shownDefault: fallback == .zero ? "" : GoText.duration(fallback), isBool: false
         ) { (text) throws(FlagError) in
             guard let value = GoText.parseDuration(text) else {
-                throw FlagError(message: "invalid value \"\(text)\" for flag -\(name): parse error")
+                let reason = kind == "duration" ? "parse error" : "time: invalid duration \(GoText.quoted(text))"
+                throw FlagError(message: "invalid value \(GoText.quoted(text)) for flag -\(name): \(reason)")
             }
             flag.assign(value)
         }
@@ -88,7 +90,7 @@ package final class FlagSet {
             do throws(FlagError) {
                 flag.assign(try parse(text, flag))
             } catch {
-                throw FlagError(message: "invalid value \"\(text)\" for flag -\(name): \(error.message)")
+                throw FlagError(message: "invalid value \(GoText.quoted(text)) for flag -\(name): \(error.message)")
             }
         }
         return flag

@@ -10,19 +10,28 @@ import Darwin
 
 /// Numbers, spans and times in the text forms Go gives them.
 package enum GoText {
-    /// Reads an integer as Go's `strconv.ParseInt(text, 0, 64)` does.
-    package static func parseInt(_ text: String) -> Int? {
+    /// Reads an integer as Go's `flag` package does: decimal, `0x`, `0o`, `0b` or octal after a leading zero.
+    /// - Throws: `FlagError` with Go's reason.
+    package static func parseInt(_ text: String) throws(FlagError) -> Int {
         var digits = text[...]
-        var negative = false
+        var sign = ""
         if digits.hasPrefix("-") || digits.hasPrefix("+") {
-            negative = digits.hasPrefix("-")
+            sign = digits.hasPrefix("-") ? "-" : ""
             digits = digits.dropFirst()
         }
-        let lower = digits.lowercased()
-        let radix = lower.hasPrefix("0x") ? 16 : lower.hasPrefix("0b") ? 2 : lower.hasPrefix("0o") ? 8 : 10
-        if radix != 10 { digits = digits.dropFirst(2) }
-        guard digits.first?.isASCII == true, digits.first != "-", digits.first != "+" else { return nil }
-        return Int((negative ? "-" : "") + digits, radix: radix)
+        let prefix = digits.prefix(2).lowercased()
+        var radix = ["0x": 16, "0o": 8, "0b": 2][prefix] ?? 10
+        if radix != 10 {
+            digits = digits.dropFirst(2)
+        } else if digits.count > 1, digits.hasPrefix("0") {
+            radix = 8
+            digits = digits.dropFirst()
+        }
+        guard !digits.isEmpty, digits.allSatisfy({ $0.isASCII && ($0.hexDigitValue ?? 16) < radix }) else {
+            throw FlagError(message: "parse error")
+        }
+        guard let value = Int(sign + digits, radix: radix) else { throw FlagError(message: "value out of range") }
+        return value
     }
 
     /// Reads a span such as `1h30m` or `500ms`.
@@ -118,6 +127,10 @@ package enum GoText {
             case "\n": out += "\\n"
             case "\t": out += "\\t"
             case "\r": out += "\\r"
+            case "\u{07}": out += "\\a"
+            case "\u{08}": out += "\\b"
+            case "\u{0b}": out += "\\v"
+            case "\u{0c}": out += "\\f"
             default:
                 if scalar.value < 0x20 || scalar.value == 0x7f {
                     let hex = String(scalar.value, radix: 16)

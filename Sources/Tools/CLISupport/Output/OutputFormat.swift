@@ -15,11 +15,10 @@ extension FlagSet {
             switch text.lowercased() {
             case "pretty", "prettyprint": format = .pretty
             case "json": format = .json
-            default: throw FlagError(message: "bad formatter flag: unknown format option: \"\(text)\"")
+            default: throw FlagError(message: "bad formatter flag: unknown format option: \(GoText.quoted(text))")
             }
             if flag.isSet, flag.value != format {
-                throw FlagError(
-                    message: "bad formatter flag: the output format has already been set to \"\(flag.value)\"")
+                throw FlagError(message: "the output format has already been set to \"\(flag.value)\"")
             }
             return format
         }
