@@ -62,7 +62,7 @@ let house: [Wing] = [
             tests: true, testUses: ["TestKit"]),
         Module(
             "RPC",
-            needs: nio + ["NIOHTTP2", "NIOHPACK", "NIOSSL", "SwiftProtobuf", "DequeModule"], tests: true),
+            needs: nio + ["NIOHTTP2", "NIOHPACK", "SwiftProtobuf", "DequeModule"], tests: true),
         Module(
             "Wire", uses: ["RPC", "Groundwork", "SPIFFE", "Issuance", "SPIFFETLS", "CPeerCredentials"],
             needs: nio + ["NIOSSL", "NIOTLS", "X509", "SwiftASN1", "Logging"], tests: true,

@@ -26,6 +26,13 @@ package final class ConnectedProcess: UnixPeer {
         self.descriptor = descriptor
     }
 
+    /// Opens a process by its number; the caller knows by other means that it is the right one.
+    convenience init?(opening pid: Int32, uid: UInt32, gid: UInt32) {
+        let descriptor = spire_pidfd_open(pid)
+        guard descriptor >= 0 else { return nil }
+        self.init(pid: pid, uid: uid, gid: gid, descriptor: descriptor)
+    }
+
     deinit { close(descriptor) }
 
     package var isAlive: Bool { spire_pidfd_probe(descriptor) == 0 }

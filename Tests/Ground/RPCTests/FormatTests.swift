@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import FoundationEssentials
 import NIOCore
 import NIOHPACK
 import SwiftProtobuf
@@ -170,6 +171,18 @@ struct RequestHeadTests {
         #expect { try RequestHead(headers) } throws: {
             ($0 as? RequestHead.Refusal)?.status.code == .unimplemented
                 && ($0 as? RequestHead.Refusal)?.namesEncodings == true
+        }
+    }
+
+    @Test("headers HTTP/2 does not allow reset the stream")
+    func malformed() {
+        let bad: [[(String, String)]] = [
+            good + [(":path", "/again")], good + [("connection", "close")], good + [("Upper", "x")], good + [("a b", "x")],
+            good.filter { $0.0 != ":path" }, good.filter { $0.0 != ":method" }, [(":method", "GET")] + good, [],
+            [(":what", "x")] + good,
+        ]
+        for headers in bad {
+            #expect(throws: RequestHead.malformed) { try RequestHead(HPACKHeaders(headers)) }
         }
     }
 

@@ -167,3 +167,5 @@ func status(_ body: () async throws -> Void) async -> RPCStatus? {
         return error as? RPCStatus ?? RPCStatus(.dataLoss, "not a status: \(error)")
     }
 }
+
+func code(_ body: () async throws -> Void) async -> StatusCode? { await status(body)?.code }

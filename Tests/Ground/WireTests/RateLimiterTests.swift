@@ -27,9 +27,8 @@ struct RateLimiterTests {
     @Test("more than a bucket holds is refused with the limiter's text")
     func burst() async throws {
         let limiter = RateLimiter(rate: 5, time: ManualClock())
-        #expect(
-            await status { try await limiter.wait(6, key: "a") }
-                == RPCStatus(.resourceExhausted, "rate (6) exceeds burst size (5)"))
+        let refused = await status { try await limiter.wait(6, key: "a") }
+        #expect(refused == RPCStatus(.resourceExhausted, "rate (6) exceeds burst size (5)"))
     }
 
     @Test("a caller who cannot wait long enough is told at once and takes nothing")

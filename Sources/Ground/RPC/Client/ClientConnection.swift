@@ -74,6 +74,7 @@ final class ClientConnection: ChannelInboundHandler, @unchecked Sendable {
         retire()
         let open = streams
         streams = [:]
+        watch.owner = nil
         let status = closeReason ?? RPCStatus(.unavailable, lossText())
         for stream in open.values { stream.fail(.failed(status)) }
     }

@@ -12,6 +12,8 @@ struct RequestHead {
 
     /// Why a request is refused before its method is looked at.
     struct Refusal: Error, Equatable {
+        /// Not HTTP/2 at all: the stream is reset without an answer.
+        var isMalformed = false
         /// The HTTP status to answer with.
         var http = "200"
         var status: RPCStatus
@@ -19,28 +21,45 @@ struct RequestHead {
         var namesEncodings = false
     }
 
-    /// Reads the headers of a new stream. HTTP/2's own rules for them were checked before.
+    static let malformed = Refusal(isMalformed: true, status: RPCStatus(.internal, "malformed headers"))
+
+    /// Reads the headers of a new stream.
     /// - Throws: the answer to give, with grpc-go's HTTP statuses and words.
+    /// > Spec: RFC 9113 §8.2, §8.3 for what is malformed.
     init(_ headers: HPACKHeaders) throws(Refusal) {
         var method = ""
         var contentType: String?
         var encoding = ""
         var badTimeout: String?
+        var hasFields = false
         for (name, value, _) in headers {
+            if name.utf8.first == UInt8(ascii: ":") {
+                if hasFields { throw Self.malformed }
+                switch name {
+                case ":method" where method.isEmpty: method = value
+                case ":path" where path.isEmpty: path = value
+                case ":authority" where authority.isEmpty: authority = value
+                case ":scheme": break
+                default: throw Self.malformed
+                }
+                continue
+            }
+            hasFields = true
             switch name {
-            case ":method": method = value
-            case ":path": path = value
-            case ":authority": authority = value
-            case ":scheme", "te", "grpc-accept-encoding", "content-length": break
+            case "te", "grpc-accept-encoding", "content-length": break
             case "content-type": contentType = value
             case "host": if authority.isEmpty { authority = value }
             case "grpc-encoding": encoding = value
             case "grpc-timeout":
                 timeout = Timeout.parse(value)
                 if timeout == nil { badTimeout = value }
-            default: metadata.addLowercase(name, value)
+            case "connection", "transfer-encoding", "upgrade", "keep-alive", "proxy-connection": throw Self.malformed
+            default:
+                guard isFieldName(name) else { throw Self.malformed }
+                metadata.addLowercase(name, value)
             }
         }
+        guard !method.isEmpty, !path.isEmpty else { throw Self.malformed }
         guard method == "POST" else {
             throw Refusal(
                 http: "405",
@@ -63,6 +82,14 @@ struct RequestHead {
                 namesEncodings: true)
         }
     }
+}
+
+/// Whether a field name is one HTTP/2 allows: lower case, no blanks or control characters.
+private func isFieldName(_ name: String) -> Bool {
+    !name.isEmpty
+        && name.utf8.allSatisfy { byte in
+            byte > 0x20 && byte < 0x7f && !(byte >= UInt8(ascii: "A") && byte <= UInt8(ascii: "Z"))
+        }
 }
 
 /// Whether a content type is gRPC's, with any message format and parameters.

@@ -11,7 +11,8 @@ final class FrameWatch: NIOHTTP2FrameDelegate {
         func wroteEnd(_ stream: HTTP2StreamID)
     }
 
-    weak var owner: (any Owner)?
+    /// The owner lets go of it when its channel ends; until then each keeps the other.
+    var owner: (any Owner)?
     /// The handler said goodbye with an error: what follows in `errorCaught` ends the connection.
     private(set) var gaveUpConnection = false
     /// The handler reset a stream on its own account.

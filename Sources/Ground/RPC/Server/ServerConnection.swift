@@ -18,6 +18,8 @@ final class ServerConnection: ChannelInboundHandler, @unchecked Sendable {
     private let watch: FrameWatch
     private var context: ChannelHandlerContext?
     private var streams: [HTTP2StreamID: ServerStream] = [:]
+    /// The stream touched last: a call's frames and events come in a row, and looking it up each time would cost more.
+    private var recent: ServerStream?
     private var lastStream = HTTP2StreamID.rootStream
     private var connectionWindow = InboundWindow.target
     private var heldBytes = 0
@@ -28,6 +30,8 @@ final class ServerConnection: ChannelInboundHandler, @unchecked Sendable {
     private var isReading = false
     private var isInEvent = false
     private var isFlushScheduled = false
+    /// Calls with a deadline that began in this burst: their clock starts with its end, unless they are over by then.
+    private var unstarted: [ServerStream] = []
     private var hasSpoken = false
     private var isDraining = false
     private var isClosed = false
@@ -85,6 +89,9 @@ final class ServerConnection: ChannelInboundHandler, @unchecked Sendable {
         timers = []
         let open = streams
         streams = [:]
+        recent = nil
+        unstarted = []
+        watch.owner = nil
         for stream in open.values { stream.closed() }
         server.forget(self)
     }
@@ -95,17 +102,17 @@ final class ServerConnection: ChannelInboundHandler, @unchecked Sendable {
         if !hasSpoken { firstWords() }
         switch frame.payload {
         case .headers(let payload):
-            if let stream = streams[frame.streamID] {
+            if let stream = stream(frame.streamID) {
                 if payload.endStream { stream.endRequest() }
             } else {
                 open(frame.streamID, payload.headers, endStream: payload.endStream)
             }
         case .data(let payload):
             if case .byteBuffer(let bytes) = payload.data {
-                streams[frame.streamID]?.receive(bytes, endStream: payload.endStream)
+                stream(frame.streamID)?.receive(bytes, endStream: payload.endStream)
             }
         case .rstStream:
-            if let stream = streams[frame.streamID], stream.machine.response == .silent,
+            if let stream = stream(frame.streamID), stream.machine.response == .silent,
                 !resets.spend(now: NIODeadline.now())
             {
                 giveUp("too many resets")
@@ -119,6 +126,10 @@ final class ServerConnection: ChannelInboundHandler, @unchecked Sendable {
     func channelReadComplete(context: ChannelHandlerContext) {
         // The HTTP/2 handler has just flushed what was written during this burst.
         isReading = false
+        if !unstarted.isEmpty {
+            for stream in unstarted where stream.machine.handler == .waiting { stream.watchDeadline() }
+            unstarted.removeAll(keepingCapacity: unstarted.capacity <= 64)
+        }
         context.fireChannelReadComplete()
     }
 
@@ -139,9 +150,10 @@ final class ServerConnection: ChannelInboundHandler, @unchecked Sendable {
                     write(.windowUpdate(windowSizeIncrement: Self.windowTarget - size), .rootStream)
                 }
             } else {
-                streams[event.streamID]?.windowIs(size)
+                stream(event.streamID)?.windowIs(size)
             }
         case let event as StreamClosedEvent:
+            if recent?.id == event.streamID { recent = nil }
             streams.removeValue(forKey: event.streamID)?.closed()
             closeIfDone()
         case is ChannelEvent:
@@ -185,7 +197,16 @@ final class ServerConnection: ChannelInboundHandler, @unchecked Sendable {
             deadline: head.timeout.map { now + $0 }, peer: peer)
         let stream = ServerStream(id: id, connection: self, handler: handler, call: call, started: now)
         streams[id] = stream
+        recent = stream
         stream.begin(endStream: endStream)
+        if call.deadline != nil { unstarted.append(stream) }
+    }
+
+    private func stream(_ id: HTTP2StreamID) -> ServerStream? {
+        if let recent, recent.id == id { return recent }
+        guard let found = streams[id] else { return nil }
+        recent = found
+        return found
     }
 
     private func unknown(_ path: String) -> RequestHead.Refusal {
@@ -203,6 +224,7 @@ final class ServerConnection: ChannelInboundHandler, @unchecked Sendable {
 
     /// Answers without making a call of it.
     private func refuse(_ id: HTTP2StreamID, _ refusal: RequestHead.Refusal, endStream: Bool) {
+        if refusal.isMalformed { return reset(id, .protocolError) }
         let headers = ResponseHeaders.trailersOnly(
             refusal.status, http: refusal.http, namesEncodings: refusal.namesEncodings)
         write(.headers(.init(headers: headers, endStream: true)), id)
@@ -299,10 +321,10 @@ final class ServerConnection: ChannelInboundHandler, @unchecked Sendable {
 }
 
 extension ServerConnection: FrameWatch.Owner {
-    func wroteData(_ stream: HTTP2StreamID, _ count: Int) { streams[stream]?.wrote(count) }
+    func wroteData(_ id: HTTP2StreamID, _ count: Int) { stream(id)?.wrote(count) }
 
     func wroteEnd(_ stream: HTTP2StreamID) {
-        guard let open = streams[stream], !open.machine.requestEnded else { return }
+        guard let open = self.stream(stream), !open.machine.requestEnded else { return }
         // The answer is complete before the request is: the rest of the request is not wanted. Not from here, because
         // the HTTP/2 handler is in the middle of writing.
         loop.execute {

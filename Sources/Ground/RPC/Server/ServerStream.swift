@@ -283,7 +283,7 @@ final class ServerStream: @unchecked Sendable {
 
     /// The handler did not return at once: from here on the deadline needs a clock.
     func watchDeadline() {
-        guard let deadline = call.deadline, timer == nil else { return }
+        guard let deadline = call.deadline, timer == nil, !machine.isClosed, machine.response != .ended else { return }
         timer = connection.loop.scheduleTask(deadline: deadline) { self.deadlinePassed() }
     }
 
