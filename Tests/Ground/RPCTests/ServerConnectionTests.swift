@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import NIOCore
+import NIOEmbedded
 import NIOHPACK
 import NIOHTTP2
 import Testing
@@ -66,6 +67,16 @@ struct ServerConnectionTests {
             server.frames.contains {
                 if case .rstStream(let code) = $0.payload { code == .noError } else { false }
             })
+    }
+
+    @Test("a request that does not come in time is given up")
+    func lateRequest() throws {
+        let server = try EmbeddedServer()
+        server.headers([("grpc-timeout", "1n")], on: 1)
+        try server.flush()
+        server.channel.embeddedEventLoop.advanceTime(to: .now() + .seconds(1))
+        try server.pump()
+        #expect(server.answer(1) == ("200", "4", "context deadline exceeded"))
     }
 
     @Test("a connection that says nothing is closed")
