@@ -38,6 +38,14 @@ package struct AuthorityMachine: Sendable, Hashable {
         return nil
     }
 
+    /// The first moment at which time alone makes `next` ask for something; `nil` when it asks already.
+    ///
+    /// - Parameter now: Unix seconds.
+    package func nextDue(now: Int64) -> Int64? {
+        guard next(now: now) == nil, let active else { return nil }
+        return [active.prepareNextAfter + 1, active.activateNextAfter + 1].filter { $0 > now }.min()
+    }
+
     /// The slot the next preparation goes to: never the active one's.
     package var preparationSlot: SlotLabel {
         if let active { return active.label.other }

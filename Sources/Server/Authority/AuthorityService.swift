@@ -18,7 +18,7 @@ package final class AuthorityService: Sendable {
     /// What the service needs of the datastore.
     package typealias Store = BundleReader & BundleWriter & CAJournalStore
 
-    /// How often due changes are looked for.
+    /// How often due changes are looked for at least.
     package static let interval: Duration = .seconds(10)
     /// More failed rotations than this, and the server is no longer healthy.
     package static let failureThreshold = 10
@@ -96,7 +96,7 @@ package final class AuthorityService: Sendable {
         var pruneJournalsAt = time.uptime + Self.journalPruneInterval
         while !Task.isCancelled {
             do {
-                try await time.sleep(for: Self.interval)
+                try await time.sleep(for: pause)
             } catch {
                 return
             }
@@ -110,6 +110,16 @@ package final class AuthorityService: Sendable {
                 pruneJournalsAt = time.uptime + Self.journalPruneInterval
             }
         }
+    }
+
+    /// The interval, or less when something falls due before: with lifetimes of a minute, seconds late would be too late.
+    private var pause: Duration {
+        let now = time.now.timeIntervalSince1970
+        let due = state.withLock { state in
+            [state.x509, state.jwt].compactMap { $0.nextDue(now: Int64(now.rounded(.down))) }.min()
+        }
+        guard let due else { return Self.interval }
+        return min(Self.interval, max(.milliseconds(100), .seconds(Double(due) - now)))
     }
 
     /// Does what is due now. A failure is logged and counted; the next tick tries again.

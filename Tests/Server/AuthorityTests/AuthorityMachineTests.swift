@@ -43,6 +43,20 @@ import Testing
         #expect(machine.next(now: due + 1) == .activate(two))
     }
 
+    @Test("it says when it will next ask for something, and then does")
+    func nextDue() throws {
+        var machine = AuthorityMachine(active: authority(.a, "one", .active, until: 60), spare: nil)
+        #expect(machine.nextDue(now: 0) == 31)
+        #expect(machine.next(now: 30) == nil && machine.next(now: 31) == .prepare(.b))
+        #expect(machine.nextDue(now: 31) == nil)
+        machine.prepared(authority(.b, "two", .prepared, from: 31, until: 91))
+        #expect(machine.nextDue(now: 31) == 51)
+        #expect(machine.next(now: 50) == nil && machine.next(now: 51) != nil)
+        machine.activated()
+        #expect(machine.nextDue(now: 51) == 62)
+        #expect(AuthorityMachine().nextDue(now: 0) == nil)
+    }
+
     @Test("after a takeover the former one is old, and its slot is the next to be used")
     func takeover() {
         var machine = AuthorityMachine(

@@ -2,6 +2,7 @@
 
 import Authority
 import Datastore
+import FoundationEssentials
 import Groundwork
 import Issuance
 import Logging
@@ -60,6 +61,32 @@ import Testing
         let journal = try await world.store.listCAJournals()
         #expect(journal.count == 1)
         #expect(journal.first?.activeX509AuthorityID == signers.last)
+    }
+
+    @Test("with a lifetime of a minute, the loop takes over in time and every second has a valid signer", arguments: [
+        0.0, 0.3, 0.99,
+    ])
+    func shortLifetime(_ fraction: Double) async throws {
+        var world = try World()
+        world.settings.caTTL = .seconds(60)
+        world.clock.advance(by: .seconds(fraction))
+        let server = try await world.started()
+        var signers: [String] = []
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            group.addTask { await server.run() }
+            for _ in 0..<600 {
+                _ = await world.clock.sleepers()
+                let signer = try await world.checkSigning(server)
+                if signers.last != signer { signers.append(signer) }
+                let left = try server.states(.x509).active.expiresAt - Int64(world.clock.now.timeIntervalSince1970)
+                #expect(left >= 7, "identities signed now live \(left) s")
+                world.clock.advance(by: .milliseconds(500))
+            }
+            group.cancelAll()
+        }
+        // 300 seconds, a takeover every 20 after the first at 51.
+        #expect((7...15).contains(signers.count), "\(signers.count)")
+        #expect(server.rotationFailure == nil)
     }
 
     @Test("the next authority is published hours before it signs")
