@@ -134,7 +134,8 @@ let house: [Wing] = [
                 "AgentAPI", "AgentCore", "Wire", "RPC", "PluginsBasic", "PluginAPI", "Issuance", "Telemetry",
                 "Groundwork", "SPIFFE", "SPIFFETLS", "HCL",
             ],
-            needs: nio + ["Logging", "ServiceLifecycle", "UnixSignals"], tests: true, testUses: ["TestKit"]),
+            needs: nio + ["Logging", "ServiceLifecycle", "UnixSignals"], tests: true,
+            testUses: ["TestKit", "APIProtos", "WorkloadProtos"]),
         Module(
             "AgentCLI",
             uses: [

@@ -45,6 +45,8 @@ final class ServerConnection: Sendable {
         let host = place.host.contains(":") ? "[\(place.host)]" : place.host
         configuration.authority = "\(host):\(place.port)"
         configuration.scheme = "https"
+        // A server that sends all entries at once may exceed the usual 4 MiB with some 7,500 of them.
+        configuration.maximumMessageSize = 64 << 20
         configuration.userAgent = "spire-agent/" + Version.number
         client = Channels.tls(
             host: place.host, port: place.port, group: group, configuration: configuration, identity: identity
