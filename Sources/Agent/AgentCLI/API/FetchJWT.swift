@@ -9,7 +9,8 @@ struct FetchJWT: Command {
     static let name = "api fetch jwt"
     static let usageName = "fetch jwt"
     static let synopsis = "Fetches a JWT SVID from the Workload API"
-    static let repeatsFlagErrors = false
+    static let helpEnding = ""
+    static let repeatsFlagErrors = true
     private let connection: WorkloadConnectionFlags
     private let output: Flag<OutputFormat>
     private let audience: Flag<String>

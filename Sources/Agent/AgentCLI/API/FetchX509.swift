@@ -13,7 +13,8 @@ struct FetchDefault: Command {
     static let name = "api fetch"
     static let usageName = "fetch x509"
     static let synopsis = FetchX509.synopsis
-    static let repeatsFlagErrors = false
+    static let helpEnding = ""
+    static let repeatsFlagErrors = true
     private let command: FetchX509
     init(_ flags: FlagSet) { command = FetchX509(flags) }
     func run(_ console: Console) async throws { try await command.run(console) }
@@ -23,7 +24,8 @@ struct FetchX509: Command {
     static let name = "api fetch x509"
     static let usageName = "fetch x509"
     static let synopsis = "Fetches X509 SVIDs from the Workload API"
-    static let repeatsFlagErrors = false
+    static let helpEnding = ""
+    static let repeatsFlagErrors = true
     private let connection: WorkloadConnectionFlags
     private let output: Flag<OutputFormat>
     private let silent: Flag<Bool>

@@ -9,7 +9,8 @@ struct ValidateJWT: Command {
     static let name = "api validate jwt"
     static let usageName = "validate jwt"
     static let synopsis = "Validates a JWT SVID"
-    static let repeatsFlagErrors = false
+    static let helpEnding = ""
+    static let repeatsFlagErrors = true
     private let connection: WorkloadConnectionFlags
     private let output: Flag<OutputFormat>
     private let audience: Flag<String>
@@ -45,7 +46,7 @@ struct ValidateJWT: Command {
         console.show(
             output.value, json: .object(["claims": claims, "spiffe_id": .string(response.spiffeID)])
         ) {
-            console.out("SVID is valid.\nSPIFFE ID : \(response.spiffeID)\nClaims    : \(claims.text)\n")
+            console.out("SVID is valid.\nSPIFFE ID : \(response.spiffeID)\nClaims    : \(claims.encoded(escapingHTML: false))\n")
         }
     }
 }

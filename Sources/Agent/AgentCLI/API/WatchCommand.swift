@@ -10,6 +10,7 @@ struct WatchCommand: Command {
     static let name = "api watch"
     static let usageName = "watch"
     static let synopsis = "Attaches to the Workload API and prints updates as they're received"
+    static let repeatsFlagErrors = true
     private let connection: WorkloadConnectionFlags
 
     init(_ flags: FlagSet) { connection = WorkloadConnectionFlags(flags) }

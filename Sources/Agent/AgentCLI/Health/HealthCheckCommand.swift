@@ -8,7 +8,7 @@ struct HealthCheckCommand: Command {
     static let name = "healthcheck"
     static let usageName = "health"
     static let synopsis = "Determines agent health status"
-    static let repeatsFlagErrors = false
+    static let helpEnding = ""
     private let connection: WorkloadConnectionFlags
     private let verbose: Flag<Bool>
 

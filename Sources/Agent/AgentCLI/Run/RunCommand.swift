@@ -6,6 +6,7 @@ import CLISupport
 struct RunCommand: Command {
     static let name = "run"
     static let synopsis = "Runs the agent"
+    static let repeatsFlagErrors = true
     private let file: AgentFileFlags
 
     init(_ flags: FlagSet) { file = AgentFileFlags(flags) }

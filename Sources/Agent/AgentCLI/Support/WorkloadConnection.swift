@@ -33,15 +33,16 @@ struct WorkloadConnectionFlags {
             instancePath = template.split(separator: "%i", omittingEmptySubsequences: false)
                 .joined(separator: instance.value)
         }
-        if socketPath.value != Self.fallback { return socketPath.value }
-        if let instancePath { return instancePath }
-        if let path = environment["SPIRE_AGENT_PUBLIC_SOCKET"], !path.isEmpty { return path }
+        if socketPath.value != Self.fallback { return SocketPath.absolute(socketPath.value) }
+        if let instancePath { return SocketPath.absolute(instancePath) }
+        if let path = environment["SPIRE_AGENT_PUBLIC_SOCKET"], !path.isEmpty { return SocketPath.absolute(path) }
         return Self.fallback
     }
 
     /// Connects for as long as `body` runs.
     func withAgent<Result>(_ console: Console, _ body: (RPCClient) async throws -> Result) async throws -> Result {
-        let client = Channels.unix(path: try path(console.environment), group: MultiThreadedEventLoopGroup.singleton)
+        let client = Channels.unix(
+            path: SocketPath.dialed(try path(console.environment)), group: MultiThreadedEventLoopGroup.singleton)
         do {
             let result = try await body(client)
             await client.close()
