@@ -68,8 +68,11 @@ final class EmbeddedServer {
             ("content-type", "application/grpc"), ("te", "trailers"),
         ]
         for (name, value) in change {
-            headers.removeAll { $0.0 == name }
-            headers.append((name, value))
+            if let index = headers.firstIndex(where: { $0.0 == name }) {
+                headers[index].1 = value
+            } else {
+                headers.append((name, value))
+            }
         }
         write(.headers(.init(headers: HPACKHeaders(headers), endStream: end)), on: stream)
     }

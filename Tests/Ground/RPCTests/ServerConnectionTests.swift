@@ -99,7 +99,7 @@ struct ServerConnectionTests {
             try server.flush()
         }
         #expect(server.channel.isActive)
-        for _ in 0..<60 { server.write(.ping(HTTP2PingData(withInteger: 1), ack: false), on: 0) }
+        for _ in 0..<2_000 { server.write(.ping(HTTP2PingData(withInteger: 1), ack: false), on: 0) }
         try server.flush()
         #expect(server.goAway == .enhanceYourCalm)
         #expect(!server.channel.isActive)

@@ -38,7 +38,9 @@ final class FrameWatch: NIOHTTP2FrameDelegate {
     /// Whether the error just reported concerns one stream only.
     func concernsOneStream(_ error: any Error) -> Bool {
         if gaveUpConnection { return false }
-        if error is NIOHTTP2Errors.StreamError { return true }
+        // A stream that is no longer there: what we wrote for it came after its end. Had the peer named a stream that never
+        // was, the handler would have said goodbye before.
+        if error is NIOHTTP2Errors.StreamError || error is NIOHTTP2Errors.NoSuchStream { return true }
         defer { gaveUpStream = false }
         return gaveUpStream
     }
