@@ -32,7 +32,7 @@ struct AgentLoad: Sendable {
         var request = Spire_Api_Server_Agent_V1_AttestAgentRequest()
         request.params.data.type = "join_token"
         request.params.data.payload = .init(options.token.utf8)
-        request.params.params.csr = .init(try CSR.make(key: key))
+        request.params.params.csr = .init(try CSR.make(key: key, uri: nil))
         let first = request
         let anonymous = client(nil)
         let chain = try await anonymous.bidirectional(AgentMethods.attestAgent) { writer, responses in
@@ -50,7 +50,7 @@ struct AgentLoad: Sendable {
             EntryMethods.getAuthorizedEntries, Spire_Api_Server_Entry_V1_GetAuthorizedEntriesRequest()
         ).entries.map(\.id)
         guard entries.count >= options.batch else { throw RPCStatus(.internal, "only \(entries.count) entries") }
-        let csr = try CSR.make(key: LocalKey.generate(.ecP256))
+        let csr = try CSR.make(key: LocalKey.generate(.ecP256), uri: nil)
         var request = Spire_Api_Server_Svid_V1_BatchNewX509SVIDRequest()
         for id in entries.prefix(options.batch) {
             var item = Spire_Api_Server_Svid_V1_NewX509SVIDParams()

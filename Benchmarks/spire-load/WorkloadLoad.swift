@@ -24,7 +24,7 @@ struct WorkloadLoad: Sendable {
             let kept = client()
             return {
                 let client = options.fresh ? self.client() : kept
-                try await client.serverStreaming(WorkloadAPIMethods.fetchX509SVID, X509SVIDRequest(), options: call) {
+                try await client.serverStreaming(WorkloadAPIMethods.fetchX509SVID, Workload_X509SVIDRequest(), options: call) {
                     guard let first = try await $0.next(), !first.svids.isEmpty else {
                         throw RPCStatus(.internal, "an answer without an identity")
                     }
@@ -35,7 +35,7 @@ struct WorkloadLoad: Sendable {
     }
 
     func fetchJWT() async throws {
-        var request = JWTSVIDRequest()
+        var request = Workload_JWTSVIDRequest()
         request.audience = ["bench"]
         let wanted = request
         try await Meter.run(options) { _ in
@@ -58,7 +58,7 @@ struct WorkloadLoad: Sendable {
             for _ in 0..<options.count {
                 tasks.addTask {
                     try await client().serverStreaming(
-                        WorkloadAPIMethods.fetchX509SVID, X509SVIDRequest(),
+                        WorkloadAPIMethods.fetchX509SVID, Workload_X509SVIDRequest(),
                         options: CallOptions(metadata: ["workload.spiffe.io": "true"])
                     ) { stream in
                         _ = try await stream.next()

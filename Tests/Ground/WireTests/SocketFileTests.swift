@@ -61,19 +61,4 @@ struct SocketFileTests {
         #expect(ProcessStat.startTime(Array("12 (a) S 1".utf8)) == nil)
         #expect(ProcessStat.startTime([]) == nil)
     }
-
-    @Test("a process that has gone is known to be gone while its descriptor is held")
-    func liveness() async throws {
-        let child = Process()
-        child.executableURL = URL(fileURLWithPath: "/bin/sleep")
-        child.arguments = ["60"]
-        let (ended, end) = AsyncStream<Void>.makeStream()
-        child.terminationHandler = { _ in end.finish() }
-        try child.run()
-        let process = try #require(ConnectedProcess(opening: child.processIdentifier, uid: 0, gid: 0))
-        #expect(process.isAlive)
-        child.terminate()
-        for await _ in ended {}
-        #expect(!process.isAlive)
-    }
 }

@@ -60,13 +60,17 @@ import X509
                 try await lab.entry("/a", parent: agent.path), try await lab.entry("/b", parent: agent.path),
             ]
             let client = lab.remote(agent.identity)
-            let entries = try await client.bidirectional(EntryMethods.syncAuthorizedEntries) { requests, responses in
-                try await requests.send(.init())
-                let first = try await responses.next()
-                try await requests.finish()
-                return first?.entries ?? []
+            // An entry reaches the index a moment after it was created: asked until it has.
+            var seen: Set<String> = []
+            for _ in 0..<1_000 where seen != Set(ids) {
+                seen = try await client.bidirectional(EntryMethods.syncAuthorizedEntries) { requests, responses in
+                    try await requests.send(.init())
+                    let first = try await responses.next()
+                    try await requests.finish()
+                    return Set((first?.entries ?? []).map(\.id))
+                }
             }
-            #expect(Set(entries.map(\.id)) == Set(ids))
+            #expect(seen == Set(ids))
             let csr = Data(try CSR.make(key: LocalKey.generate(.ecP256), uri: nil, dnsNames: []))
             let batch = try await client.unary(
                 SVIDMethods.batchNewX509SVID,
