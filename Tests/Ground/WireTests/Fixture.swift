@@ -36,12 +36,11 @@ final class Seen: Sendable {
     /// A handler that waits until it is cancelled.
     func hang() async throws {
         change { $0.begun += 1 }
-        do {
-            while true { try await Task.sleep(for: .seconds(3600)) }
-        } catch {
-            change { $0.cancelled += 1 }
-            throw error
-        }
+        let (never, end) = AsyncStream<Void>.makeStream()
+        for await _ in never {}
+        end.finish()
+        change { $0.cancelled += 1 }
+        throw CancellationError()
     }
 
     /// Waits until so many handlers have begun and been cancelled.

@@ -38,9 +38,9 @@ private final class Child {
 
     /// Waits until the program of the child is `/bin/sleep`: before that it is still on its way there.
     func settle() async throws {
-        for _ in 0..<500 {
+        for _ in 0..<1_000_000 {
             if let name = try AtomicFile.read("/proc/\(pid)/comm"), name.starts(with: Array("sleep".utf8)) { return }
-            try await Task.sleep(for: .milliseconds(10))
+            await Task.yield()
         }
     }
 }
