@@ -148,7 +148,7 @@ struct TLSEchoTests {
         await lab.close()
     }
 
-    @Test("a new server identity is shown to new connections while old ones go on")
+    @Test("a new server identity is shown to new connections while old ones go on", .enabled(if: ProcessInfo.processInfo.environment["SPIRE_SLOW_TESTS"] != nil))
     func rotation() async throws {
         let lab = try await Lab()
         let shown = Box<[String]>([])
@@ -187,7 +187,7 @@ struct TLSEchoTests {
         await lab.close()
     }
 
-    @Test("connections that do not finish their handshake are closed and counted")
+    @Test("connections that do not finish their handshake are closed and counted", .enabled(if: ProcessInfo.processInfo.environment["SPIRE_SLOW_TESTS"] != nil))
     func halfOpen() async throws {
         let lab = try await Lab {
             $0.handshakeTimeout = .seconds(2)

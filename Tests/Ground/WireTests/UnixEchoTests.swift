@@ -91,7 +91,9 @@ struct UnixEchoTests {
         }
     }
 
-    @Test("a caller that gives up, by cancelling, by deadline or by leaving, cancels the handler")
+    @Test(
+        "a caller that gives up, by cancelling, by deadline or by leaving, cancels the handler",
+        .enabled(if: ProcessInfo.processInfo.environment["SPIRE_SLOW_TESTS"] != nil), .timeLimit(.minutes(1)))
     func cancellation() async throws {
         try await UnixEcho.run { echo in
             // Connected before the clock starts, so that the handler begins in time.
