@@ -64,9 +64,12 @@ let house: [Wing] = [
             "RPC",
             needs: nio + ["NIOHTTP2", "NIOHPACK", "SwiftProtobuf", "DequeModule"], tests: true),
         Module(
-            "Wire", uses: ["RPC", "Groundwork", "SPIFFE", "Issuance", "SPIFFETLS", "CPeerCredentials"],
+            "Wire", uses: ["RPC", "Groundwork", "Telemetry", "SPIFFE", "Issuance", "SPIFFETLS", "CPeerCredentials"],
             needs: nio + ["NIOSSL", "NIOTLS", "X509", "SwiftASN1", "Logging"], tests: true,
             testUses: ["TestKit", "Issuance"], touchesC: true),
+        Module(
+            "Web", uses: ["Wire", "Telemetry", "Groundwork", "SPIFFE", "SPIFFETLS"],
+            needs: nio + ["NIOHTTP1", "NIOSSL", "X509", "Logging"], tests: true, testUses: ["TestKit", "Issuance"]),
     ]),
     Wing("Plugins", [
         Module("PluginAPI", uses: ["Groundwork", "SPIFFE", "Issuance"], needs: ["Logging"]),

@@ -11,14 +11,14 @@ import Musl
 #endif
 
 /// Failures to reach an address, in Go's words, which scripts and people look for in SPIRE's output.
-enum DialError {
+package enum DialError {
     /// `dial <network> <address>: <reason>`
     static func failure(_ network: String, _ address: String, _ error: any Error) -> ConnectFailure {
         ConnectFailure(.dialing, "dial \(network) \(address): \(reason(error))")
     }
 
     /// `connect: connection refused` and the like.
-    static func reason(_ error: any Error) -> String {
+    package static func reason(_ error: any Error) -> String {
         switch error {
         case let error as IOError:
             return "connect: " + String(cString: strerror(error.errnoCode)).lowercased()

@@ -3,14 +3,16 @@
 import Groundwork
 import Issuance
 import NIOCore
-import NIOSSL
+package import NIOSSL
+import SPIFFE
 import Synchronization
+package import X509
 
 /// Makes the TLS context of one connection from an identity, keeping the parsed chain and key between connections.
 ///
 /// Every connection has a context of its own: session tickets are sealed with a context's key, so none of ours can ever
 /// be resumed, and a client's certificate is judged anew on each connection.
-final class TLSContextMaker: Sendable {
+package final class TLSContextMaker: Sendable {
     private struct Parsed {
         let chain: [[UInt8]]
         let certificates: [NIOSSLCertificateSource]
@@ -18,16 +20,30 @@ final class TLSContextMaker: Sendable {
         let isLimitedToTLS12: Bool
     }
 
-    enum Side { case server, client }
+    /// What a web server asks of its clients.
+    package enum ClientDemand: Sendable {
+        case nothing
+        /// A certificate; the connection's own callback judges it.
+        case anything
+        case signedBy([Certificate])
+    }
+
+    package enum Side: Sendable {
+        case server, client
+        /// Speaks HTTP/1.1, not gRPC.
+        case webServer(ClientDemand)
+    }
 
     private let side: Side
     private let parsed = Mutex<Parsed?>(nil)
 
-    init(_ side: Side) { self.side = side }
+    package init(_ side: Side) { self.side = side }
 
     /// - Throws: `wire.bad_tls_identity`.
-    func context(_ identity: TLSIdentity?) throws -> NIOSSLContext {
+    package func context(_ identity: TLSIdentity?) throws -> NIOSSLContext {
         var configuration: TLSConfiguration
+        var protocols = ["h2"]
+        var roots: [NIOSSLCertificate] = []
         do {
             let own = try identity.map(parse)
             switch side {
@@ -35,6 +51,17 @@ final class TLSContextMaker: Sendable {
                 guard let own else { throw SpireError(.badTLSIdentity, "a TLS server needs an identity") }
                 configuration = .makeServerConfiguration(certificateChain: own.certificates, privateKey: own.key)
                 configuration.certificateVerification = .optionalVerification
+            case .webServer(let demand):
+                guard let own else { throw SpireError(.badTLSIdentity, "a TLS server needs an identity") }
+                configuration = .makeServerConfiguration(certificateChain: own.certificates, privateKey: own.key)
+                protocols = ["http/1.1"]
+                switch demand {
+                case .nothing: configuration.certificateVerification = .none
+                case .anything: configuration.certificateVerification = .noHostnameVerification
+                case .signedBy(let authorities):
+                    configuration.certificateVerification = .noHostnameVerification
+                    roots = try authorities.map { try NIOSSLCertificate(bytes: $0.der, format: .der) }
+                }
             case .client:
                 configuration = .makeClientConfiguration()
                 configuration.certificateVerification = .noHostnameVerification
@@ -43,11 +70,11 @@ final class TLSContextMaker: Sendable {
                     configuration.privateKey = own.key
                 }
             }
-            // Our own callback judges chains; nothing is trusted besides.
-            configuration.trustRoots = .certificates([])
+            // Our own callback judges chains; nothing is trusted besides, unless authorities are named.
+            configuration.trustRoots = .certificates(roots)
             configuration.minimumTLSVersion = .tlsv12
             if own?.isLimitedToTLS12 == true { configuration.maximumTLSVersion = .tlsv12 }
-            configuration.applicationProtocols = ["h2"]
+            configuration.applicationProtocols = protocols
             return try NIOSSLContext(configuration: configuration)
         } catch let error as SpireError {
             throw error

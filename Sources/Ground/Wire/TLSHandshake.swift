@@ -1,16 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import NIOCore
-import NIOSSL
+package import NIOSSL
 import NIOTLS
 import RPC
-import SPIFFE
+package import SPIFFE
 import SwiftASN1
 import Synchronization
-import X509
+package import X509
 
 /// What the verification of a peer's chain found, between NIOSSL's callback and the end of the handshake.
-final class VerifiedPeer: Sendable {
+package final class VerifiedPeer: Sendable {
+    package init() {}
+
     struct Found: Sendable {
         let leaf: Certificate
         let id: SPIFFEID?
@@ -25,7 +27,7 @@ final class VerifiedPeer: Sendable {
     /// The callback for NIOSSL.
     ///
     /// - Parameter judge: Gets the chain, leaf first, never empty. Not asked when there is none, which is accepted here.
-    func callback(
+    package func callback(
         _ judge: @escaping @Sendable ([Certificate]) async throws -> SPIFFEID?
     ) -> NIOSSLCustomVerificationCallbackWithMetadata {
         { presented, promise in
