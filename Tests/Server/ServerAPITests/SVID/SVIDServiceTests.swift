@@ -54,7 +54,7 @@ import Testing
         case "uri": bytes = try csr(nil)
         case "foreign": bytes = try csr("spiffe://other.org/x")
         case "reserved": bytes = try csr("spiffe://example.org/spire/x")
-        case "dns": bytes = try csr(dns: ["a_b"])
+        case "dns": bytes = try csr(dns: ["a@b"])
         default: bytes = try csr(dns: ["*.a.org", "b.a.org"])
         }
         let sent = bytes
