@@ -45,10 +45,10 @@ class Program:
         self.process = None
         self.log_path = folder / f"{self.name}.log"
 
-    def launch(self, *arguments, env=None):
+    def launch(self, *arguments, env=None, prefix=()):
         log = open(self.log_path, "ab")
         self.process = subprocess.Popen(
-            [PROGRAMS / self.name, *map(str, arguments)], stdout=log, stderr=log, cwd=self.folder,
+            [*prefix, PROGRAMS / self.name, *map(str, arguments)], stdout=log, stderr=log, cwd=self.folder,
             env={**os.environ, **(env or {})})
         log.close()
 
@@ -190,9 +190,9 @@ plugins {{
     def endpoint(self):
         return f"unix://{self.socket}"
 
-    def start(self, token=None, wait=True):
+    def start(self, token=None, wait=True, **options):
         more = ["-joinToken", token] if token else []
-        self.launch("run", "-config", self.config, *more)
+        self.launch("run", "-config", self.config, *more, **options)
         if wait:
             self.wait_healthy()
         return self

@@ -145,7 +145,9 @@ enum Composition {
         case .insecure: return .insecure
         case .file(let path, let format): return .file(path: path, format: self.format(format))
         case .url(let url, let format, let unixSocket):
-            return .url(url, format: self.format(format), unixSocket: unixSocket.isEmpty ? nil : unixSocket)
+            return .url(
+                url, format: self.format(format), unixSocket: unixSocket.isEmpty ? nil : unixSocket,
+                proxies: ProxySettings(ProcessSurroundings.environment))
         case .workloadAPI:
             throw SpireError(
                 .invalid, "trust_bundle_spiffe_workload_api is not supported yet; use trust_bundle_path or trust_bundle_url")

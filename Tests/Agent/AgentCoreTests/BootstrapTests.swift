@@ -76,3 +76,61 @@ struct HTTPGetPlaceTests {
         #expect(throws: SpireError.self) { try HTTPGet.Place(url) }
     }
 }
+
+struct ProxySettingsTests {
+    private func proxy(_ url: String, _ https: String, _ no: String = "") throws -> ProxySettings.Proxy? {
+        try ProxySettings { ["HTTPS_PROXY": https, "NO_PROXY": no][$0] }.proxy(for: HTTPGet.Place(url))
+    }
+
+    @Test("a proxy is asked for https hosts that are not this machine's", arguments: [
+        ("https://example.org/b", true), ("http://example.org/b", false), ("https://localhost/b", false),
+        ("https://127.0.0.9:8443/b", false), ("https://[::1]/b", false), ("https://10.0.0.1/", true),
+    ])
+    func scope(_ url: String, _ asked: Bool) throws {
+        #expect((try proxy(url, "http://proxy:3128") != nil) == asked)
+        #expect(try proxy(url, "") == nil)
+    }
+
+    @Test("the proxy's address and user are read", arguments: [
+        ("http://proxy.example.org:3128", "proxy.example.org", 3128, nil), ("proxy", "proxy", 80, nil),
+        ("http://u:p%40ss@[::1]:8080/", "::1", 8080, "Basic dTpwQHNz"), ("http://u@proxy", "proxy", 80, "Basic dTo="),
+    ])
+    func addresses(_ text: String, _ host: String, _ port: Int, _ authorization: String?) throws {
+        let found = try #require(try proxy("https://example.org", text))
+        #expect(found == ProxySettings.Proxy(host: host, port: port, authorization: authorization))
+    }
+
+    @Test("exceptions are names with all below them, addresses, networks and ports", arguments: [
+        ("example.org", true), (".example.org", true), ("*.example.org", true), ("a.example.org:443", true),
+        ("a.example.org:8443", false), ("xample.org", false), ("other.org, EXAMPLE.org", true), ("*", true), ("", false),
+    ])
+    func exceptions(_ no: String, _ direct: Bool) throws {
+        #expect((try proxy("https://a.example.org/", "proxy", no) == nil) == direct)
+    }
+
+    @Test("exceptions of addresses", arguments: [
+        ("10.1.2.3", true), ("10.0.0.0/8", true), ("10.1.3.0/24", false), ("10.1.2.3:8443", false), ("::ffff:10.1.2.3", true),
+    ])
+    func addressExceptions(_ no: String, _ direct: Bool) throws {
+        #expect((try proxy("https://10.1.2.3/", "proxy", no) == nil) == direct)
+    }
+
+    @Test("a proxy of another kind is refused, and no password is repeated", arguments: [
+        "socks5://proxy:1080", "https://u:hunter2@proxy", "http://u:hunter2@proxy:port",
+    ])
+    func unsupported(_ text: String) throws {
+        do {
+            _ = try proxy("https://example.org/", text)
+            Issue.record("accepted")
+        } catch {
+            #expect("\(error)".contains("HTTPS_PROXY") && !"\(error)".contains("hunter2"))
+        }
+    }
+
+    @Test("the lower-case spelling counts too")
+    func lowerCase() throws {
+        let settings = ProxySettings { ["https_proxy": "proxy:1", "no_proxy": "b.org"][$0] }
+        #expect(try settings.proxy(for: HTTPGet.Place("https://a.org/"))?.port == 1)
+        #expect(try settings.proxy(for: HTTPGet.Place("https://b.org/")) == nil)
+    }
+}

@@ -22,15 +22,17 @@ package enum HTTPGet {
 
     /// Fetches an `https` URL, trusting the system's authorities, or with `unixSocket` an `http` URL over that socket.
     /// Redirects of `https` to `https` are followed.
+    /// - Parameter proxies: Whom to ask for a tunnel to an `https` host.
     /// - Throws: `agent.bootstrap_bundle`.
     package static func fetch(
-        _ url: String, unixSocket: String? = nil, group: any EventLoopGroup
+        _ url: String, unixSocket: String? = nil, proxies: ProxySettings = .none, group: any EventLoopGroup
     ) async throws -> Answer {
         var place = try Place(url)
         for _ in 0...maximumRedirects {
             let answer: Answer
             do {
-                answer = try await fetch(place, unixSocket: unixSocket, on: group.any())
+                let proxy = unixSocket == nil ? try proxies.proxy(for: place) : nil
+                answer = try await fetch(place, unixSocket, proxy, on: group.any())
             } catch let error as SpireError {
                 throw error
             } catch {
@@ -96,7 +98,7 @@ package enum HTTPGet {
     }
 
     private static func fetch(
-        _ place: Place, unixSocket: String?, on loop: any EventLoop
+        _ place: Place, _ unixSocket: String?, _ proxy: ProxySettings.Proxy?, on loop: any EventLoop
     ) async throws -> Answer {
         let promise = loop.makePromise(of: Answer.self)
         var tls: NIOSSLContext?
@@ -105,19 +107,29 @@ package enum HTTPGet {
         let bootstrap = ClientBootstrap(group: loop).connectTimeout(timeout).channelInitializer { channel in
             channel.eventLoop.makeCompletedFuture {
                 let pipeline = channel.pipeline.syncOperations
-                if let context {
-                    let isAddress = (try? SocketAddress(ipAddress: place.host, port: 0)) != nil
-                    try pipeline.addHandler(
-                        NIOSSLClientHandler(context: context, serverHostname: isAddress ? nil : place.host))
+                // The handlers of the exchange itself; a tunnel adds them once it stands.
+                let exchange = { @Sendable (pipeline: ChannelPipeline.SynchronousOperations) throws in
+                    if let context {
+                        let isAddress = (try? SocketAddress(ipAddress: place.host, port: 0)) != nil
+                        try pipeline.addHandler(
+                            NIOSSLClientHandler(context: context, serverHostname: isAddress ? nil : place.host))
+                    }
+                    try pipeline.addHTTPClientHandlers()
+                    try pipeline.addHandler(Collector(place, promise))
                 }
-                try pipeline.addHTTPClientHandlers()
-                try pipeline.addHandler(Collector(place, promise))
+                if let proxy {
+                    try pipeline.addHandler(ProxyTunnel(to: place, through: proxy, promise, then: exchange))
+                } else {
+                    try exchange(pipeline)
+                }
             }
         }
         let deadline = loop.scheduleTask(in: timeout) { promise.fail(CollectorError("timed out")) }
         let connected: EventLoopFuture<any Channel>
         if let unixSocket {
             connected = bootstrap.connect(unixDomainSocketPath: unixSocket)
+        } else if let proxy {
+            connected = bootstrap.connect(host: proxy.host, port: proxy.port)
         } else {
             connected = bootstrap.connect(host: place.host.isEmpty ? "localhost" : place.host, port: place.port)
         }
@@ -148,7 +160,17 @@ package enum HTTPGet {
             self.promise = promise
         }
 
+        func handlerAdded(context: ChannelHandlerContext) {
+            // In a tunnel the channel has long been active.
+            if context.channel.isActive { ask(context) }
+        }
+
         func channelActive(context: ChannelHandlerContext) {
+            ask(context)
+            context.fireChannelActive()
+        }
+
+        private func ask(_ context: ChannelHandlerContext) {
             let headers: HTTPHeaders = [
                 "Host": place.authority, "User-Agent": "spire-agent", "Accept-Encoding": "identity",
                 "Connection": "close",
@@ -156,7 +178,6 @@ package enum HTTPGet {
             let head = HTTPRequestHead(version: .http1_1, method: .GET, uri: place.target, headers: headers)
             context.write(wrapOutboundOut(.head(head)), promise: nil)
             context.writeAndFlush(wrapOutboundOut(.end(nil)), promise: nil)
-            context.fireChannelActive()
         }
 
         func channelRead(context: ChannelHandlerContext, data: NIOAny) {

@@ -21,7 +21,7 @@ package enum TrustBundleSource: Sendable, Hashable {
     /// Read anew at every attempt.
     case file(path: String, format: Format)
     /// `https`, or `http` over `unixSocket` when that is given.
-    case url(String, format: Format, unixSocket: String?)
+    case url(String, format: Format, unixSocket: String?, proxies: ProxySettings = .none)
 
     /// What a source on a Unix socket is told about the attempt.
     package struct Attempt: Sendable {
@@ -57,9 +57,9 @@ package enum TrustBundleSource: Sendable, Hashable {
                     .bootstrapBundle, "could not parse trust bundle: open \(path): no such file or directory")
             }
             return try Self.parse(text, format, attempt.trustDomain)
-        case .url(let url, let format, let unixSocket):
+        case .url(let url, let format, let unixSocket, let proxies):
             let target = unixSocket == nil ? url : Self.describing(attempt, in: url)
-            let answer = try await HTTPGet.fetch(target, unixSocket: unixSocket, group: group)
+            let answer = try await HTTPGet.fetch(target, unixSocket: unixSocket, proxies: proxies, group: group)
             guard answer.status == 200 else {
                 throw SpireError(
                     .bootstrapBundle, "error downloading trust bundle: \(answer.status) \(answer.reason)")

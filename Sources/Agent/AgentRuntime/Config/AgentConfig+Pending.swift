@@ -7,9 +7,6 @@ extension AgentConfig {
     /// Keys that are known and read, but whose work is not done yet. Delete a line when its work is done.
     static let pending: [PendingKey<AgentConfig>] = [
         PendingKey("agent.admin_socket_path") { !$0.adminSocketPath.isEmpty },
-        PendingKey("agent.trust_bundle_unix_socket") {
-            if case .url(_, _, let socket) = $0.bootstrap { !socket.isEmpty } else { false }
-        },
         PendingKey("agent.trust_bundle_spiffe_workload_api") {
             if case .workloadAPI = $0.bootstrap { true } else { false }
         },
