@@ -1,11 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
 """The original's own command-line session, replayed: the same commands give the same text, ids, times and keys aside."""
 import json
+import os
 import re
 import shlex
+import signal
+import subprocess
 
 import grpc
 import pytest
+from programs import PROGRAMS
 
 # What may differ between two runs, and the shape it must have. Order matters: the first that matches wins.
 VARIABLE = re.compile(
@@ -31,10 +35,22 @@ SHAPE = {
 }
 KEPT = {"uuid", "jwt"}
 
-# Parts of the product that come later.
-LATER = re.compile(r"spire-server (localauthority|logger|federation|debug)|spire-agent debug")
-# Texts of commands that list what is there, which is compared elsewhere.
-LISTING = re.compile(r"^(spire-server|spire-agent|spire-server entry|spire-server entry bogus|spire-server --version)$")
+# First words of commands that come later: what the original's listings say of them is left out of the comparison.
+LATER = {"spire-server": {"federation", "localauthority", "logger", "upstreamauthority", "debug"}, "spire-agent": {"debug", "logger"}}
+# Files of the session whose contents it does not show.
+BAD_FILES = {
+    "bad1.conf": lambda good: 'server {\n  trust_domain = "example.org"\n  bind_port = 8081\n',
+    "bad2.conf": lambda good: re.sub(r"bind_port = \d+", 'bind_port = "x"', good),
+}
+# Commands of ours that the original does not have.
+ADDED = {"spire-server": {"dev"}, "spire-agent": set()}
+# Messages that go on, after the original's words, with the key, the remedy and the place.
+LONGER = "strconv.ParseInt: parsing"
+
+
+def offered(program):
+    """The first words a program knows, by its own listing."""
+    return set(re.findall(r"^    (\S+)", program.command(check=False).stderr, re.M))
 
 
 def steps(text):
@@ -103,16 +119,21 @@ def test_the_originals_session(samples, make_server, make_agent):
     token = "00000000-0000-4000-8000-000000000000"
     create_token(server, token, "example.org", "/node")
     agent = make_agent(server, key_manager="memory").start(token)
+    missing = {program.name: LATER[program.name] - offered(program) for program in (server, agent)}
+    for name, text in BAD_FILES.items():
+        (server.folder / name).write_text(text(server.config.read_text()))
     ids = Ids()
     failures = []
     web_ready = False
+    compared = 0
     for command, expected, status in steps((samples / "run" / "transcript.txt").read_text()):
-        if LATER.match(command) or LISTING.match(command) or "bad2.conf" in command or "bad1.conf" in command:
-            continue
-        if command.startswith("timeout") or command.endswith(" -h"):
-            continue
         words = shlex.split(ids.translate(command))
+        watches = words[:2] == ["timeout", "2"]
+        words = words[2:] if watches else words
         program = server if words[0] == "spire-server" else agent
+        if len(words) > 1 and words[1] in missing[program.name]:
+            continue
+        compared += 1
         words = [
             str(server.socket) if w == "api.sock" else str(agent.socket) if w == "agent.sock" else
             str(server.config) if w == "server.conf" else str(agent.config) if w == "agent.conf" else w
@@ -121,13 +142,20 @@ def test_the_originals_session(samples, make_server, make_agent):
             agent.wait_identity("spiffe://example.org/web")
             agent.wait_identity("spiffe://example.org/db")
             web_ready = True
-        result = program.command(*words, check=False)
-        got = {"1": result.stdout.splitlines(), "2": result.stderr.splitlines()}
+        if watches:
+            got = {"1": watched(agent, len(expected["1"])), "2": []}
+            result = None
+        else:
+            result = program.command(*words, check=False)
+            got = {"1": result.stdout.splitlines(), "2": result.stderr.splitlines()}
+        if not words:
+            expected["2"] = listing(expected["2"], missing[program.name])
+            got["2"] = listing(got["2"], ADDED[program.name])
         problems = []
-        if status is not None and result.returncode != status:
+        if status is not None and result and result.returncode != status:
             problems.append(f"exit {result.returncode}, not {status}")
         # Identities are ordered by random entry ids, and a TTL of a minute under its authority is never capped here.
-        unordered = words[:2] == ["api", "fetch"]
+        unordered = words[:2] in (["api", "fetch"], ["api", "watch"])
         for stream in "12":
             if unordered and stream == "1":
                 match_unordered(ids, expected[stream], got[stream], problems)
@@ -138,7 +166,7 @@ def test_the_originals_session(samples, make_server, make_agent):
                 continue
             for line, our in zip(theirs, ours):
                 pattern, names = ids.pattern(line)
-                match = pattern.fullmatch(our)
+                match = (pattern.match if LONGER in line else pattern.fullmatch)(our)
                 if match:
                     ids.learn(names, match)
                 else:
@@ -146,6 +174,24 @@ def test_the_originals_session(samples, make_server, make_agent):
         if problems:
             failures.append("$ " + command[:200] + "\n  " + "\n  ".join(problems))
     assert not failures, "\n\n".join(failures)
+    assert compared >= 60
+
+
+def listing(lines, missing):
+    """A listing of commands without those that come later and without the width of its columns."""
+    return [re.sub(r"(?<=\S) {2,}", "  ", line).rstrip() for line in lines if line.split()[:1] not in [[word] for word in missing]]
+
+
+def watched(agent, count):
+    """The first lines of `api watch`, which goes on until it is interrupted; then the interruption's exit code is 1."""
+    watch = subprocess.Popen(
+        [PROGRAMS / "spire-agent", "api", "watch"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        env={**os.environ, "SPIRE_AGENT_PUBLIC_SOCKET": str(agent.socket)})
+    lines = [watch.stdout.readline().rstrip("\n") for _ in range(count)]
+    watch.send_signal(signal.SIGINT)
+    rest, complaint = watch.communicate(timeout=10)
+    assert watch.returncode == 1 and rest == "" and complaint, (watch.returncode, rest, complaint)
+    return lines
 
 
 def canonical(line):

@@ -4,6 +4,7 @@ import CLISupport
 import FoundationEssentials
 import Groundwork
 import RPC
+import UnixSignals
 import WorkloadProtos
 
 struct WatchCommand: Command {
@@ -15,14 +16,28 @@ struct WatchCommand: Command {
 
     init(_ flags: FlagSet) { connection = WorkloadConnectionFlags(flags) }
 
-    /// Goes on until the process is interrupted; connects again after every failure but a wrong request.
+    /// Goes on until the process is interrupted, which is its failure as in the original; connects again after every
+    /// failure but a wrong request.
     func run(_ console: Console) async throws {
+        let path = try connection.path(console.environment)
+        let interruptions = await UnixSignalsSequence(trapping: .sigint)
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            group.addTask { try await Self.follow(path, console) }
+            group.addTask {
+                for await _ in interruptions { throw CommandFailure("context canceled") }
+            }
+            defer { group.cancelAll() }
+            try await group.next()
+        }
+    }
+
+    private static func follow(_ path: String, _ console: Console) async throws {
         let time = SystemTime()
         var since = time.uptime
         var backoff = Backoff(first: .seconds(1), cap: .seconds(30))
         while true {
             do {
-                try await connection.withAgent(console) { client in
+                try await WorkloadConnectionFlags.withAgent(at: path) { client in
                     try await client.serverStreaming(
                         WorkloadAPIMethods.fetchX509SVID, .init(), options: WorkloadConnectionFlags.options(timeout: nil)
                     ) { stream in
@@ -37,6 +52,7 @@ struct WatchCommand: Command {
             } catch let status as RPCStatus where status.code == .invalidArgument {
                 throw status
             } catch {
+                try Task.checkCancellation()
                 console.err("\(error)\n")
             }
             try await time.sleep(for: backoff.next(SystemRandom()))

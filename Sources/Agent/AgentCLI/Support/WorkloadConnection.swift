@@ -41,8 +41,15 @@ struct WorkloadConnectionFlags {
 
     /// Connects for as long as `body` runs.
     func withAgent<Result>(_ console: Console, _ body: (RPCClient) async throws -> Result) async throws -> Result {
+        try await Self.withAgent(at: try path(console.environment), body)
+    }
+
+    /// Connects to the agent at `path` for as long as `body` runs.
+    static func withAgent<Result>(
+        at path: String, _ body: (RPCClient) async throws -> Result
+    ) async throws -> Result {
         let client = Channels.unix(
-            path: SocketPath.dialed(try path(console.environment)), group: MultiThreadedEventLoopGroup.singleton)
+            path: SocketPath.dialed(path), group: MultiThreadedEventLoopGroup.singleton)
         do {
             let result = try await body(client)
             await client.close()
