@@ -145,7 +145,8 @@ let house: [Wing] = [
                 "AgentRuntime", "CLISupport", "WorkloadProtos", "APIProtos", "RPC", "Wire", "Issuance", "Groundwork",
                 "SPIFFE", "SPIFFEWorkloadAPI", "HCL", "Telemetry",
             ],
-            needs: ["SwiftProtobuf", "Logging", "X509", "NIOPosix"], tests: true, testUses: ["TestKit"]),
+            needs: ["SwiftProtobuf", "Logging", "X509", "NIOPosix", "UnixSignals"], tests: true,
+            testUses: ["TestKit"]),
     ]),
     Wing("Tools", [
         Module(
@@ -211,6 +212,9 @@ let benchmarks: [(name: String, uses: [String], needs: [String])] =
         ("rpc-echo", ["RPC", "Wire", "Groundwork", "SPIFFE"], nio + ["SwiftProtobuf"]),
     ]
 
+/// `SPIRE_EXAMPLES=1` adds the programs of `Examples/MutualTLS` (Documentation/Decisions/0007), which the tests run.
+let examples = Context.environment["SPIRE_EXAMPLES"] == nil ? [] : ["mtls-client", "mtls-server"]
+
 func targets() -> [Target] {
     var all = shims()
     for wing in house {
@@ -244,6 +248,13 @@ func targets() -> [Target] {
             .executableTarget(
                 name: name, dependencies: uses.map { .target(name: $0) } + needs.map(external),
                 path: "Benchmarks/\(name)", swiftSettings: settings))
+    }
+    for name in examples {
+        all.append(
+            .executableTarget(
+                name: name,
+                dependencies: ["SPIFFE", "SPIFFETLS", "SPIFFEWorkloadAPI"].map { .target(name: $0) } + nio.map(external),
+                path: "Examples/MutualTLS/Sources/\(name)", swiftSettings: [.swiftLanguageMode(.v6)]))
     }
     return all
 }

@@ -1,14 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
 """Who is asking decides what is answered."""
+import json
 import os
-import signal
 import subprocess
 import sys
 
 import grpc
 import pytest
-from programs import PROGRAMS, as_uid, wait_for
+from programs import PROGRAMS, ROOT, as_uid, wait_for
 
+PEERS = ROOT / "IntegrationTests" / "peers"
 FETCH = "/SpiffeWorkloadAPI/FetchX509SVID"
 HEADER = (("workload.spiffe.io", "true"),)
 
@@ -82,6 +83,31 @@ os.rename({str(tmp_path / "got")!r} + ".part", {str(tmp_path / "got")!r})
     script.write_text(alive)
     subprocess.run([sys.executable, script], check=True, timeout=30)
     assert b"spiffe://example.org/orphan" in (tmp_path / "got").read_bytes()
+
+
+@pytest.mark.parametrize("mode", ["accepted", "unaccepted"])
+def test_a_reused_pid_gets_nothing_of_what_its_new_owner_may_have(lab, mode):
+    """The caller has ended and its pid is another user's process now, which has identities of its own."""
+    if os.getuid() != 0 or not os.access("/proc/sys/kernel/ns_last_pid", os.W_OK):
+        pytest.skip("needs root and a kernel that lets a process choose the next pid")
+    if "spiffe://example.org/pid-owner" not in lab.server("entry", "show").stdout:
+        lab.server.entry("spiffe://example.org/pid-owner", "unix:uid:54322")
+    lab.server.entry(f"spiffe://example.org/ended-{mode}")
+    lab.agent.wait_identity(f"spiffe://example.org/ended-{mode}")
+    for parent in [lab.folder, *lab.folder.parents]:
+        if parent.stat().st_uid == os.getuid() and str(parent) != "/":
+            parent.chmod(parent.stat().st_mode | 0o111)
+    for _ in range(5):
+        run = subprocess.run(
+            [sys.executable, PEERS / "pid_reuse.py", lab.agent.socket, mode, "54322"], capture_output=True, text=True, timeout=60)
+        assert run.returncode == 0, run.stderr
+        said = json.loads(run.stdout)
+        if said["reused"] and b"spiffe://example.org/pid-owner" in bytes.fromhex(said["own"]):
+            break
+    else:
+        raise AssertionError(f"the pid could not be reused: {said}")
+    assert b"spiffe://" not in bytes.fromhex(said["orphan"])
+    assert lab.agent("healthcheck").stdout == "Agent is healthy.\n"
 
 
 @pytest.mark.parametrize("method", ["FetchX509SVID", "FetchX509Bundles", "FetchJWTBundles"])

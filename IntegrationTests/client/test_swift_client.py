@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The Swift client library beside Python's, both on a Workload API made with grpcio.
 
-Builds nothing: SPIFFE_EXAMPLES names the folder of Examples/MutualTLS's programs.
+The programs are those of Examples/MutualTLS, built by the root manifest with SPIRE_EXAMPLES=1.
 """
 import os
 import pathlib
@@ -11,14 +11,14 @@ import subprocess
 import sys
 
 import pytest
-from conftest import ROOT, free_port, wait_for
+from programs import PROGRAMS, ROOT, free_port, wait_for
 
 HERE = pathlib.Path(__file__).resolve().parent
 PEERS = ROOT / "IntegrationTests" / "peers"
-EXAMPLES = pathlib.Path(os.environ.get("SPIFFE_EXAMPLES", ROOT / "Examples" / "MutualTLS" / ".build" / "debug"))
 CLIENT, SERVER = "spiffe://example.org/client", "spiffe://example.org/server"
 
-pytestmark = pytest.mark.skipif(not (EXAMPLES / "mtls-server").exists(), reason="Examples/MutualTLS is not built")
+pytestmark = pytest.mark.skipif(
+    not (PROGRAMS / "mtls-server").exists(), reason="needs SPIRE_EXAMPLES=1 swift build --product mtls-server (and mtls-client)")
 
 
 class WorkloadAPI:
@@ -49,7 +49,7 @@ def api(tmp_path):
 
 
 PROGRAMS = {
-    "swift": ([EXAMPLES / "mtls-server"], [EXAMPLES / "mtls-client"]),
+    "swift": ([PROGRAMS / "mtls-server"], [PROGRAMS / "mtls-client"]),
     "python": ([sys.executable, PEERS / "mtls_server.py"], [sys.executable, PEERS / "mtls_client.py"]),
 }
 
