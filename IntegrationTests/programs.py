@@ -85,9 +85,12 @@ class Program:
 class Server(Program):
     name = "spire-server"
 
-    def __init__(self, folder, trust_domain="example.org", settings="", plugins="", key_manager="disk", port=None):
+    def __init__(self, folder, trust_domain="example.org", settings="", plugins="", key_manager="disk", port=None,
+                 datastore=None, bind="127.0.0.1"):
         super().__init__(folder)
         folder.mkdir(parents=True, exist_ok=True)
+        datastore = datastore or f'''database_type = "sqlite3"
+            connection_string = "{folder}/data/datastore.sqlite3"'''
         self.trust_domain = trust_domain
         self.port = port or free_port()
         self.socket = folder / "api.sock"
@@ -98,7 +101,7 @@ class Server(Program):
         }[key_manager]
         self.config.write_text(f"""
 server {{
-    bind_address = "127.0.0.1"
+    bind_address = "{bind}"
     bind_port = {self.port}
     socket_path = "{self.socket}"
     trust_domain = "{trust_domain}"
@@ -109,8 +112,7 @@ server {{
 plugins {{
     DataStore "sql" {{
         plugin_data {{
-            database_type = "sqlite3"
-            connection_string = "{folder}/data/datastore.sqlite3"
+            {datastore}
         }}
     }}
     NodeAttestor "join_token" {{ plugin_data {{}} }}
@@ -119,8 +121,8 @@ plugins {{
 }}
 """)
 
-    def start(self, wait=True):
-        self.launch("run", "-config", self.config)
+    def start(self, wait=True, **options):
+        self.launch("run", "-config", self.config, **options)
         if wait:
             self.wait_healthy()
         return self
@@ -157,12 +159,13 @@ plugins {{
 class Agent(Program):
     name = "spire-agent"
 
-    def __init__(self, folder, server, settings="", key_manager="disk", bootstrap=None):
+    def __init__(self, folder, server, settings="", key_manager="disk", bootstrap=None, address=None):
         super().__init__(folder)
         folder.mkdir(parents=True, exist_ok=True)
         self.server = server
         self.socket = folder / "agent.sock"
         self.config = folder / "agent.conf"
+        host, port = address or ("127.0.0.1", server.port)
         bootstrap = bootstrap or f'trust_bundle_path = "{server.write_bundle()}"'
         manager = {
             "disk": f'KeyManager "disk" {{ plugin_data {{ directory = "{folder}/data" }} }}',
@@ -172,8 +175,8 @@ class Agent(Program):
 agent {{
     data_dir = "{folder}/data"
     log_level = "DEBUG"
-    server_address = "127.0.0.1"
-    server_port = {server.port}
+    server_address = "{host}"
+    server_port = {port}
     socket_path = "{self.socket}"
     trust_domain = "{server.trust_domain}"
     {bootstrap}

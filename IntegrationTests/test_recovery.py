@@ -4,13 +4,14 @@ import json
 import os
 import random
 import re
+import socket
 import subprocess
 import sys
 import threading
 import time
 
 import pytest
-from programs import ROOT, SYNC_EVERY_SECOND, free_port, wait_for
+from programs import PROGRAMS, ROOT, SYNC_EVERY_SECOND, free_port, wait_for
 from spiffe import WorkloadApiClient
 
 PEERS = ROOT / "IntegrationTests" / "peers"
@@ -127,6 +128,11 @@ def test_killed_at_random_moments_nothing_registered_is_lost(make_server, make_a
     kill_at_random_moments(make_server, make_agent, seed, kills=8)
 
 
+def accepts(port):
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
 def soak(make_server, make_agent, seconds, authority, identity, token):
     """Mutual TLS and JWT-SVIDs without a pause while everything rotates. - Returns: what the client counted."""
     server = make_server(settings=f"""ca_ttl = "{authority}s"
@@ -136,22 +142,31 @@ def soak(make_server, make_agent, seconds, authority, identity, token):
     agent = make_agent(server, settings=SYNC_EVERY_SECOND).start(server.token("spiffe://example.org/node"))
     server.entry("spiffe://example.org/soak")
     agent.wait_identity("spiffe://example.org/soak")
-    port = free_port()
     environment = {**os.environ, "SPIFFE_ENDPOINT_SOCKET": agent.endpoint}
-    listener = subprocess.Popen(
-        [sys.executable, PEERS / "soak_server.py", str(port)], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-        env=environment)
-    assert listener.stdout.readline() == "listening\n"
+    name = "spiffe://example.org/soak"
+    servers = [[sys.executable, PEERS / "soak_server.py", free_port(), name]]
+    if (PROGRAMS / "mtls-server").exists():
+        servers.append([PROGRAMS / "mtls-server", free_port(), name, 1_000_000])
+    ports = [str(next(part for part in command if isinstance(part, int))) for command in servers]
+    listeners = []
     try:
+        for command in servers:
+            with open(server.folder / f"peer{len(listeners)}.log", "wb") as output:
+                listeners.append(subprocess.Popen([str(part) for part in command], stdout=output, stderr=output, env=environment))
+        for port in ports:
+            wait_for(lambda: accepts(int(port)), "the peer to listen")
         client = subprocess.run(
-            [sys.executable, PEERS / "soak_client.py", str(port), str(seconds)], capture_output=True, text=True, env=environment,
-            timeout=seconds + 100)
+            [sys.executable, PEERS / "soak_client.py", str(seconds), name, *ports], capture_output=True, text=True,
+            env=environment, timeout=seconds + 100)
     finally:
-        listener.terminate()
-        listener.communicate()
+        for listener in listeners:
+            listener.kill()
+            listener.wait()
     assert client.returncode == 0, client.stdout + client.stderr
     report = json.loads(client.stdout.splitlines()[-1])
-    assert report["failed"] == 0, client.stdout[-3000:]
+    assert report["failed"] == 0, client.stdout[:3000]
+    # Each peer showed new certificates all along.
+    assert all(count >= seconds / (identity * 1.5) for count in report["shown"]), report
     with WorkloadApiClient(agent.endpoint) as workload:
         assert workload.fetch_x509_bundles()
     assert agent.alive() and server.alive()

@@ -1,30 +1,29 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Serves mutual TLS until it is ended, one thread a connection. Argument: port."""
+"""Answers one line over mutual TLS until it is ended, one thread a connection. Arguments: port, the client's SPIFFE ID."""
+import socket
+import ssl
 import sys
 import threading
 
-from OpenSSL import SSL
-from spiffe import SpiffeId, X509Source
-from spiffetls import ListenOptions, ServerTlsMode, listen
-from spiffetls.tlsconfig.authorize import authorize_id
+from fresh import Contexts, identity
+from spiffe import X509Source
 
-source = X509Source(timeout_in_seconds=20)
-options = ListenOptions(
-    tls_mode=ServerTlsMode.MTLS, authorize_fn=authorize_id(SpiffeId("spiffe://example.org/soak")), backlog=128)
-listener = listen(f"127.0.0.1:{sys.argv[1]}", source, options)
-print("listening", flush=True)
+port, allowed = int(sys.argv[1]), sys.argv[2]
+contexts = Contexts(X509Source(timeout_in_seconds=20), ssl.PROTOCOL_TLS_SERVER)
+contexts.current()
 
 
-def serve(connection):
+def serve(plain):
     try:
-        connection.do_handshake()
-        connection.sendall(connection.recv(64))
-        connection.shutdown()
-    except SSL.Error:
-        pass
-    connection.close()
+        with contexts.current()[0].wrap_socket(plain, server_side=True) as connection:
+            name = identity(connection)
+            assert name == allowed, name
+            connection.sendall(b"hello " + name.encode() + b", you said " + connection.recv(64))
+    except (OSError, AssertionError) as error:
+        print(f"refused {error}", flush=True)
 
 
+listener = socket.create_server(("127.0.0.1", port), backlog=128)
+print("listening", flush=True)
 while True:
-    accepted, _ = listener.accept()
-    threading.Thread(target=serve, args=(accepted,), daemon=True).start()
+    threading.Thread(target=serve, args=(listener.accept()[0],), daemon=True).start()
