@@ -53,13 +53,14 @@ package func encodeMessage<M: Message>(_ message: M) throws -> ByteBuffer {
 /// Puts the prefix in front of a message. No copy when the prefix is there already (see `encodeMessage`), so one
 /// encoding can go to many streams.
 func framed(_ message: ByteBuffer) -> ByteBuffer {
-    var bytes = message
     let start = message.readerIndex - MessageDeframer.prefixLength
     if start >= 0 {
-        let flag = bytes.getInteger(at: start, as: UInt8.self)
-        let count = bytes.getInteger(at: start + 1, as: UInt32.self)
-        if flag == 0, count == UInt32(message.readableBytes) {
-            bytes.moveReaderIndex(to: start)
+        // Bytes before the first readable one cannot be read: back first, then look.
+        var bytes = message
+        bytes.moveReaderIndex(to: start)
+        if bytes.getInteger(at: start, as: UInt8.self) == 0,
+            bytes.getInteger(at: start + 1, as: UInt32.self) == UInt32(message.readableBytes)
+        {
             return bytes
         }
     }

@@ -31,6 +31,14 @@ package struct ServiceTable: Sendable {
         add(method.path, .unary { try await encodeMessage(body(decodeMessage($0), $1)) })
     }
 
+    /// Adds a handler that may wait and encodes its response itself (see `HandwrittenMessage`).
+    package mutating func unaryEncoded<Request, Response>(
+        _ method: UnaryMethod<Request, Response>,
+        _ body: @escaping @Sendable (Request, RPCContext) async throws -> ByteBuffer
+    ) {
+        add(method.path, .unary { try await body(decodeMessage($0), $1) })
+    }
+
     /// Adds a handler that runs on the connection's event loop: it must neither block nor compute for long.
     package mutating func immediate<Request, Response>(
         _ method: UnaryMethod<Request, Response>,
