@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import NIOCore
 package import RPC
 import SwiftProtobuf
 
@@ -15,6 +16,21 @@ extension ServiceTable {
         _ body: @escaping @Sendable (Request, Call) async throws -> Response
     ) {
         unary(method) { request, context in
+            let call = try Call.of(context)
+            do {
+                return try await body(request, call)
+            } catch {
+                throw call.report(error)
+            }
+        }
+    }
+
+    /// The same for a method that encodes its response itself.
+    mutating func serveEncoded<Request: Message, Response: Message>(
+        _ method: UnaryMethod<Request, Response>,
+        _ body: @escaping @Sendable (Request, Call) async throws -> ByteBuffer
+    ) {
+        unaryEncoded(method) { request, context in
             let call = try Call.of(context)
             do {
                 return try await body(request, call)

@@ -12,7 +12,26 @@ package protocol EntryReader: Sendable {
     /// Those of `ids` that exist, in no particular order.
     func entries(ids: [String]) async throws -> [RegistrationEntry]
     func listEntries(_ filter: EntryFilter, page: PageRequest?) async throws -> Page<RegistrationEntry>
+    /// A listing that is never in memory as a whole: `add` takes one piece of it after the other, in order, all from one
+    /// view of the data. It may be begun anew with `initial`, so it has no effect but on its result.
+    /// - Returns: what `add` made of it, and the token of the next page.
+    func foldEntries<Result: Sendable>(
+        _ filter: EntryFilter, page: PageRequest?, into initial: Result,
+        _ add: @escaping @Sendable (inout Result, [RegistrationEntry]) throws -> Void
+    ) async throws -> (result: Result, nextToken: String)
     func countEntries(_ filter: EntryFilter) async throws -> Int
+}
+
+extension EntryReader {
+    package func foldEntries<Result: Sendable>(
+        _ filter: EntryFilter, page: PageRequest?, into initial: Result,
+        _ add: @escaping @Sendable (inout Result, [RegistrationEntry]) throws -> Void
+    ) async throws -> (result: Result, nextToken: String) {
+        let found = try await listEntries(filter, page: page)
+        var result = initial
+        try add(&result, found.items)
+        return (result, found.nextToken)
+    }
 }
 
 /// What creating an entry came to.

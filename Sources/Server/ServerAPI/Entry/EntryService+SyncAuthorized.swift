@@ -2,6 +2,7 @@
 
 package import APIProtos
 import Datastore
+import NIOCore
 package import RPC
 import SwiftProtobuf
 
@@ -27,7 +28,7 @@ extension EntryService {
         let mask = EntryMask(first.hasOutputMask ? first.outputMask : nil)
         let entries = try await entriesOfCaller(call)
         guard entries.count > Self.syncPage else {
-            return try await responses.send(.with { $0.entries = protos(entries, mask: mask, call) })
+            return try await responses.sendEncoded(page(entries[...], more: false, mask, call))
         }
 
         for start in stride(from: 0, to: entries.count, by: Self.syncPage) {
@@ -54,14 +55,19 @@ extension EntryService {
         repeat {
             let end = min(start + Self.syncPage, entries.count)
             let more = end < entries.count
-            let page = protos(entries[start..<end], mask: mask, call)
-            try await responses.send(
-                .with {
-                    $0.entries = page
-                    $0.more = more
-                })
+            try await responses.sendEncoded(page(entries[start..<end], more: more, mask, call))
             start = end
         } while start < entries.count
+    }
+
+    private func page(
+        _ entries: ArraySlice<RegistrationEntry>, more: Bool, _ mask: EntryMask, _ call: Call
+    ) throws -> ByteBuffer {
+        var encoder = EntryEncoder(ids, mask: mask, field: 2)
+        encoder.append(contentsOf: entries)
+        encoder.append(3, more)
+        report(encoder.unreadable, call)
+        return try encoder.finished()
     }
 
     private static func revision(_ entry: RegistrationEntry) -> Spire_Api_Server_Entry_V1_EntryRevision {

@@ -26,27 +26,18 @@ package struct EntryService: APIService {
 
     package func add(to table: inout ServiceTable) {
         table.serve(EntryMethods.countEntries, count)
-        table.serve(EntryMethods.listEntries, list)
+        table.serveEncoded(EntryMethods.listEntries, list)
         table.serve(EntryMethods.getEntry, get)
         table.serve(EntryMethods.batchCreateEntry, batchCreate)
         table.serve(EntryMethods.batchUpdateEntry, batchUpdate)
         table.serve(EntryMethods.batchDeleteEntry, batchDelete)
-        table.serve(EntryMethods.getAuthorizedEntries, getAuthorized)
+        table.serveEncoded(EntryMethods.getAuthorizedEntries, getAuthorized)
         table.serve(EntryMethods.syncAuthorizedEntries, syncAuthorized)
     }
 
-    /// Converts stored entries; one that cannot be shown is logged and left out.
-    func protos(_ entries: some Sequence<RegistrationEntry>, mask: EntryMask, _ call: Call) -> [Spire_Api_Types_Entry] {
-        var protos: [Spire_Api_Types_Entry] = []
-        protos.reserveCapacity(entries.underestimatedCount)
-        for entry in entries {
-            if let proto = mapping.proto(entry, mask: mask) {
-                protos.append(proto)
-            } else {
-                call.logger.error("Failed to convert entry", metadata: [LogKey.entryID: "\(entry.id)"])
-            }
-        }
-        return protos
+    /// Logs entries that cannot be shown and are left out.
+    func report(_ unreadable: [String], _ call: Call) {
+        for id in unreadable { call.logger.error("Failed to convert entry", metadata: [LogKey.entryID: "\(id)"]) }
     }
 
     /// The entries the calling agent is authorized for.

@@ -67,21 +67,29 @@ package struct IDRules: Sendable {
         "\"\(id)\" is not a member of trust domain \"\(trustDomain)\""
     }
 
-    /// A stored ID as a message; `nil` when the stored text is not a SPIFFE ID.
-    package func proto(_ text: String) -> Spire_Api_Types_SPIFFEID? {
+    /// A stored ID cut in two.
+    struct Parts {
+        var trustDomain: String
+        var path: Substring
+    }
+
+    /// - Returns: `nil` when the stored text is not a SPIFFE ID.
+    func parts(_ text: String) -> Parts? {
         // Most stored IDs are of the own trust domain and were checked when stored: cut, do not parse again.
-        var proto = Spire_Api_Types_SPIFFEID()
         if text.hasPrefix(prefix) {
             let path = text.utf8.dropFirst(prefix.utf8.count)
-            if path.first == UInt8(ascii: "/") {
-                proto.trustDomain = trustDomain.name
-                proto.path = String(Substring(path))
-                return proto
-            }
+            if path.first == UInt8(ascii: "/") { return Parts(trustDomain: trustDomain.name, path: Substring(path)) }
         }
         guard let id = try? SPIFFEID(text) else { return nil }
-        proto.trustDomain = id.trustDomain.name
-        proto.path = id.path
+        return Parts(trustDomain: id.trustDomain.name, path: Substring(id.path))
+    }
+
+    /// A stored ID as a message; `nil` when the stored text is not a SPIFFE ID.
+    package func proto(_ text: String) -> Spire_Api_Types_SPIFFEID? {
+        guard let parts = parts(text) else { return nil }
+        var proto = Spire_Api_Types_SPIFFEID()
+        proto.trustDomain = parts.trustDomain
+        proto.path = String(parts.path)
         return proto
     }
 

@@ -31,6 +31,38 @@ extension SQLDatastore: EntryReader {
         }
     }
 
+    /// Entries in one piece of a listing.
+    private static let foldPiece = 1000
+
+    package func foldEntries<Result: Sendable>(
+        _ filter: EntryFilter, page: PageRequest?, into initial: Result,
+        _ add: @escaping @Sendable (inout Result, [RegistrationEntry]) throws -> Void
+    ) async throws -> (result: Result, nextToken: String) {
+        let whole = try RowRange(page, pool.dialect)
+        // Conditions on other tables would be worked out anew for each piece; such listings are short anyway.
+        let isCut = filter.selectors == nil && filter.federatesWith == nil
+        return try await pool.read { [self] connection in
+            var result = initial
+            var range = whole
+            var last: Int64?
+            while true {
+                var piece = range
+                if isCut { piece.limit = min(Self.foldPiece, range.limit ?? .max) }
+                guard let query = try EntryQuery.make(filter, piece, on: connection, pool.dialect) else { break }
+                var rows = EntryRows()
+                try connection.query(query.sql, query.values) { try rows.add($0) }
+                try rows.complete(connection, pool.dialect)
+                last = rows.ids.last ?? last
+                if !rows.entries.isEmpty { try add(&result, rows.entries) }
+                guard isCut, rows.ids.count == piece.limit else { break }
+                range.after = last
+                range.limit = range.limit.map { $0 - rows.ids.count }
+                if range.limit == 0 { break }
+            }
+            return (result, whole.nextToken(last))
+        }
+    }
+
     package func countEntries(_ filter: EntryFilter) async throws -> Int {
         let everything = try RowRange(nil, pool.dialect)
         return try await pool.read { [self] connection in

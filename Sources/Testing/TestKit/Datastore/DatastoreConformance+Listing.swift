@@ -23,6 +23,28 @@ extension DatastoreConformance {
             try requireEqual(paged, everything.items)
             try requireEqual(sizes, [3, 1, 0])
         },
+        Check("a folded listing is the listing, in order, with the same next page") { store in
+            let made = (0..<2300).map { RegistrationEntry.sample("/\($0)", parent: $0 % 2 == 0 ? "/x" : "/y", "uid:\($0)") }
+            for result in try await store.createEntries(made) { _ = try result.get() }
+            func same(_ page: PageRequest?, _ change: (inout EntryFilter) -> Void = { _ in }) async throws {
+                var filter = EntryFilter()
+                change(&filter)
+                let whole = try await store.listEntries(filter, page: page)
+                let folded = try await store.foldEntries(filter, page: page, into: [String]()) { $0 += $1.map(\.id) }
+                try requireEqual(folded.result, whole.items.map(\.id))
+                try requireEqual(folded.nextToken, whole.nextToken)
+            }
+            try await same(nil)
+            try await same(PageRequest(size: 1500))
+            try await same(PageRequest(size: 1000))
+            try await same(PageRequest(token: "2000", size: 5000))
+            try await same(nil) { $0.parentID = "spiffe://example.org/y" }
+            try await same(PageRequest(size: 1100)) { $0.parentID = "spiffe://example.org/y" }
+            try await same(nil) { $0.selectors = SelectorMatch([Selector(type: "unix", value: "uid:7")], .any) }
+            try await requireFailure(.invalid, "cannot paginate with pagesize = 0") {
+                _ = try await store.foldEntries(EntryFilter(), page: PageRequest(size: 0), into: 0) { $0 += $1.count }
+            }
+        },
         Check("page requests that make no sense are refused") { store in
             try await requireFailure(.invalid, "cannot paginate with pagesize = 0") {
                 _ = try await store.listEntries(EntryFilter(), page: PageRequest(size: 0))

@@ -57,7 +57,7 @@ import Testing
         var seen: [String] = []
         var token = ""
         repeat {
-            let page = try await fixture.entries.list(
+            let page = try await fixture.entries.listed(
                 .with {
                     $0.pageSize = 2
                     $0.pageToken = token
@@ -68,7 +68,7 @@ import Testing
             token = page.nextPageToken
         } while !token.isEmpty
         #expect(seen == ["/a", "/b", "/c"])
-        let all = try await fixture.entries.list(.with { $0.pageToken = "nonsense" }, call)
+        let all = try await fixture.entries.listed(.with { $0.pageToken = "nonsense" }, call)
         #expect(all.entries.count == 3)
         #expect(all.nextPageToken.isEmpty)
     }
@@ -78,7 +78,7 @@ import Testing
         let fixture = try await Fixture()
         let call = try fixture.call(EntryMethods.listEntries.path)
         let status = await status {
-            _ = try await fixture.entries.list(.with { $0.pageSize = 2; $0.pageToken = "x" }, call)
+            _ = try await fixture.entries.listed(.with { $0.pageSize = 2; $0.pageToken = "x" }, call)
         }
         #expect(status?.code == .internal)
         #expect(status?.message.hasPrefix("failed to list entries: ") == true)
@@ -91,7 +91,7 @@ import Testing
         _ = try await fixture.store.createEntry(.made("/b") { $0.downstream = true })
         let list = try fixture.call(EntryMethods.listEntries.path)
         let count = try fixture.call(EntryMethods.countEntries.path)
-        let hinted = try await fixture.entries.list(.with { $0.filter.byHint = .with { $0.value = "x" } }, list)
+        let hinted = try await fixture.entries.listed(.with { $0.filter.byHint = .with { $0.value = "x" } }, list)
         #expect(hinted.entries.map(\.spiffeID.path) == ["/a"])
         let below = try await fixture.entries.count(
             .with { $0.filter.byDownstream = .with { $0.value = true } }, count)
@@ -120,7 +120,7 @@ import Testing
             }
         }
         let status = await status {
-            _ = try await fixture.entries.list(request, try fixture.call(EntryMethods.listEntries.path))
+            _ = try await fixture.entries.listed(request, try fixture.call(EntryMethods.listEntries.path))
         }
         #expect(status == RPCStatus(.invalidArgument, text))
     }

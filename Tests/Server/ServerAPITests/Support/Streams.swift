@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import APIProtos
 import NIOCore
 import RPC
 import Synchronization
 import SwiftProtobuf
+
+@testable import ServerAPI
 
 /// The messages of a caller, in order, then its half-close.
 final class ScriptedRequests: RawRequestReader {
@@ -28,5 +31,14 @@ final class RecordedResponses: RawResponseWriter {
 
     func decoded<M: Message>(_ type: M.Type = M.self) throws -> [M] {
         try messages.withLock { try $0.map { try M(serializedBytes: $0) } }
+    }
+}
+
+extension EntryService {
+    /// The listing, decoded as a client decodes it.
+    func listed(
+        _ request: Spire_Api_Server_Entry_V1_ListEntriesRequest, _ call: Call
+    ) async throws -> Spire_Api_Server_Entry_V1_ListEntriesResponse {
+        try .init(serializedBytes: Array(try await list(request, call).readableBytesView))
     }
 }
