@@ -70,6 +70,7 @@ package enum Composition {
         }
         var configuration = SQLDatastoreConfiguration(connectionString: settings.connectionString)
         configuration.disableMigration = settings.migrationIsDisabled
+        configuration.logSQL = settings.statementsAreLogged
         let datastore = try await SQLiteDatastore.open(
             configuration, time: time, random: random, logger: log.logger(subsystem: "sql"))
         log.logger(subsystem: "catalog").info("Configured DataStore", metadata: ["reconfigurable": "false"])

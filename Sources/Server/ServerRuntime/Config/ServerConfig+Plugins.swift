@@ -56,6 +56,7 @@ extension ServerConfig {
         settings.maxOpenConnections = data.int("max_open_conns")?.value ?? 0
         settings.maxIdleConnections = data.int("max_idle_conns")?.value ?? settings.maxIdleConnections
         settings.migrationIsDisabled = data.bool("disable_migration")?.value ?? false
+        settings.statementsAreLogged = data.bool("log_sql")?.value ?? false
         if let setting = data.string("conn_max_lifetime"), !setting.value.isEmpty {
             switch DurationText.parse(setting.value) {
             case .success(let lifetime): settings.connectionMaxLifetime = lifetime

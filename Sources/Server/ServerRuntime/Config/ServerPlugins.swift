@@ -14,6 +14,8 @@ package struct ServerPlugins: Sendable, Hashable {
         package var maxIdleConnections = 2
         package var connectionMaxLifetime: Duration?
         package var migrationIsDisabled = false
+        /// Logs the text of every statement at debug level.
+        package var statementsAreLogged = false
 
         package init(databaseType: String, connectionString: String) {
             self.databaseType = databaseType
