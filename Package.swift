@@ -210,6 +210,10 @@ let benchmarks: [(name: String, uses: [String], needs: [String])] =
             nio + ["SwiftProtobuf", "X509"]
         ),
         ("rpc-echo", ["RPC", "Wire", "Groundwork", "SPIFFE"], nio + ["SwiftProtobuf"]),
+        (
+            "spire-scale", ["RPC", "Wire", "APIProtos", "Issuance", "SPIFFE", "Groundwork"],
+            nio + ["SwiftProtobuf", "X509"]
+        ),
     ]
 
 /// `SPIRE_EXAMPLES=1` adds the programs of `Examples/MutualTLS` (Documentation/Decisions/0007), which the tests run.

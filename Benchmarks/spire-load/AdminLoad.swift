@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import APIProtos
+import FoundationEssentials
 import Issuance
 import NIOCore
 import RPC
@@ -49,25 +50,12 @@ struct AdminLoad: Sendable {
     func createEntries() async throws {
         let client = client()
         let parent = try SPIFFEID(options.parent)
+        let end = options.first + options.count
         let (_, seconds) = try await Meter.time {
-            var made = 0
-            while made < options.count {
+            var made = options.first
+            while made < end {
                 var request = Spire_Api_Server_Entry_V1_BatchCreateEntryRequest()
-                for number in made..<min(options.count, made + options.batch) {
-                    var entry = Spire_Api_Types_Entry()
-                    entry.spiffeID.trustDomain = parent.trustDomain.name
-                    entry.spiffeID.path = "/bench/workload-\(number)"
-                    entry.parentID.trustDomain = parent.trustDomain.name
-                    entry.parentID.path = parent.path
-                    var first = Spire_Api_Types_Selector()
-                    first.type = "unix"
-                    first.value = "uid:\(100_000 + number)"
-                    var second = Spire_Api_Types_Selector()
-                    second.type = "unix"
-                    second.value = "path:/bench/program-\(number)"
-                    entry.selectors = [first, second]
-                    request.entries.append(entry)
-                }
+                request.entries = (made..<min(end, made + options.batch)).map { entry($0, parent) }
                 let answer = try await client.unary(EntryMethods.batchCreateEntry, request)
                 if let bad = answer.results.first(where: { $0.status.code != 0 }) {
                     throw RPCStatus(.internal, bad.status.message)
@@ -78,12 +66,29 @@ struct AdminLoad: Sendable {
         print(#"{"entries": \#(options.count), "seconds": \#(seconds), "per_second": \#(Double(options.count) / seconds)}"#)
     }
 
-    /// Lists everything in one answer.
+    private func entry(_ number: Int, _ parent: SPIFFEID) -> Spire_Api_Types_Entry {
+        let isSameID = options.shape == "same-id"
+        var entry = Spire_Api_Types_Entry()
+        entry.spiffeID.trustDomain = parent.trustDomain.name
+        entry.spiffeID.path = isSameID ? "/bench/daemon" : "/bench/workload-\(number)"
+        entry.parentID.trustDomain = parent.trustDomain.name
+        entry.parentID.path = isSameID ? "/bench/node-\(number)" : parent.path
+        var first = Spire_Api_Types_Selector()
+        first.type = "unix"
+        first.value = options.shape == "distinct" ? "uid:\(100_000 + number)" : "uid:0"
+        var second = Spire_Api_Types_Selector()
+        second.type = "unix"
+        second.value = options.shape == "distinct" ? "path:/bench/program-\(number)" : "path:/bench/program"
+        entry.selectors = [first, second]
+        return entry
+    }
+
+    /// Lists everything in one answer. With `-hold`, only once, so that memory shows one listing.
     func listEntries() async throws {
         let client = client()
         var best = Double.infinity
         var entries = 0
-        for _ in 0..<5 {
+        for _ in 0..<(options.hold ? 1 : 5) {
             let (answer, seconds) = try await Meter.time {
                 try await client.unary(EntryMethods.listEntries, Spire_Api_Server_Entry_V1_ListEntriesRequest())
             }
@@ -91,5 +96,13 @@ struct AdminLoad: Sendable {
             entries = answer.entries.count
         }
         print(#"{"entries": \#(entries), "best_seconds": \#(best)}"#)
+    }
+
+    /// Counts everything.
+    func countEntries() async throws {
+        try await Meter.run(options) { _ in
+            let client = client()
+            return { _ = try await client.unary(EntryMethods.countEntries, .init()) }
+        }
     }
 }

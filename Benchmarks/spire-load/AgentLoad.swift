@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import APIProtos
+import FoundationEssentials
 import Groundwork
 import Issuance
 import NIOCore
@@ -42,6 +43,68 @@ struct AgentLoad: Sendable {
         }
         await anonymous.close()
         return TLSIdentity(chain: chain, key: .local(pkcs8: key.pkcs8))
+    }
+
+    /// What one agent that starts asks for: all it is authorized for at once, and by revisions and pages.
+    func authorized() async throws {
+        let client = client(try await attest())
+        var whole = Spire_Api_Server_Entry_V1_GetAuthorizedEntriesRequest()
+        whole.outputMask = Self.mask
+        let request = whole
+        var first = Spire_Api_Server_Entry_V1_SyncAuthorizedEntriesRequest()
+        first.outputMask = Self.mask
+        let opening = first
+        var best = (get: Double.infinity, sync: Double.infinity, unchanged: Double.infinity)
+        var count = 0
+        for _ in 0..<3 {
+            let (entries, seconds) = try await Meter.time {
+                try await client.unary(EntryMethods.getAuthorizedEntries, request).entries.count
+            }
+            count = entries
+            best.get = min(best.get, seconds)
+            best.sync = min(best.sync, try await Meter.time { try await sync(client, opening, fetching: true) }.1)
+            best.unchanged = min(best.unchanged, try await Meter.time { try await sync(client, opening, fetching: false) }.1)
+        }
+        print(
+            """
+            {"entries": \(count), "get_seconds": \(best.get), "sync_seconds": \(best.sync), \
+            "unchanged_seconds": \(best.unchanged)}
+            """)
+    }
+
+    private func sync(
+        _ client: RPCClient, _ opening: Spire_Api_Server_Entry_V1_SyncAuthorizedEntriesRequest, fetching: Bool
+    ) async throws {
+        try await client.bidirectional(EntryMethods.syncAuthorizedEntries) { requests, responses in
+            try await requests.send(opening)
+            var ids: [String] = []
+            while let page = try await responses.next() {
+                ids.append(contentsOf: page.entryRevisions.map(\.id))
+                if !page.more { break }
+            }
+            for start in stride(from: 0, to: fetching ? ids.count : 0, by: 500) {
+                var request = Spire_Api_Server_Entry_V1_SyncAuthorizedEntriesRequest()
+                request.ids = Array(ids[start..<min(start + 500, ids.count)])
+                try await requests.send(request)
+                while let page = try await responses.next(), page.more {}
+            }
+            try? await requests.finish()
+        }
+    }
+
+    /// What the original's agents ask to be told.
+    private static var mask: Spire_Api_Types_EntryMask {
+        var mask = Spire_Api_Types_EntryMask()
+        mask.spiffeID = true
+        mask.selectors = true
+        mask.federatesWith = true
+        mask.admin = true
+        mask.downstream = true
+        mask.revisionNumber = true
+        mask.storeSvid = true
+        mask.hint = true
+        mask.createdAt = true
+        return mask
     }
 
     func signBatches() async throws {

@@ -14,6 +14,11 @@ struct LoadOptions: Sendable {
     /// Items a call.
     var batch = 50
     var parent = "spiffe://example.org/node"
+    /// What the entries created have in common besides their parent: `distinct`, `same-id` (one SPIFFE ID, a parent
+    /// each, as for something that runs on every node) or `same-selector`.
+    var shape = "distinct"
+    /// Numbers the entries from here.
+    var first = 0
     var token = ""
     var server = ""
     /// After the measurement, wait for end of input before going away, so that memory can be read.
@@ -32,6 +37,8 @@ struct LoadOptions: Sendable {
             case "-count": count = rest.next().flatMap(Int.init) ?? count
             case "-batch": batch = rest.next().flatMap(Int.init) ?? batch
             case "-parent": parent = rest.next() ?? parent
+            case "-shape": shape = rest.next() ?? shape
+            case "-first": first = rest.next().flatMap(Int.init) ?? first
             case "-token": token = rest.next() ?? ""
             case "-server": server = rest.next() ?? ""
             default: print("unknown option \(name)")

@@ -16,12 +16,15 @@ case "mint-x509": try await AdminLoad(options, group).mintX509()
 case "mint-jwt": try await AdminLoad(options, group).mintJWT()
 case "create-entries": try await AdminLoad(options, group).createEntries()
 case "list-entries": try await AdminLoad(options, group).listEntries()
+case "count-entries": try await AdminLoad(options, group).countEntries()
+case "authorized": try await AgentLoad(options, group).authorized()
 case "sign-batches": try await AgentLoad(options, group).signBatches()
 default:
     print(
         """
         usage: spire-load SCENARIO -socket PATH [-callers N] [-seconds S] [-fresh] [-count N] [-batch N] [-parent ID]
-                          [-token T -server HOST:PORT]
-        scenarios: x509-fetch jwt-fetch streams mint-x509 mint-jwt create-entries list-entries sign-batches
+                          [-token T -server HOST:PORT] [-shape distinct|same-id|same-selector] [-first N]
+        scenarios: x509-fetch jwt-fetch streams mint-x509 mint-jwt create-entries list-entries count-entries
+                   sign-batches authorized
         """)
 }

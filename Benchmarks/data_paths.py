@@ -1,0 +1,116 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The scenarios that have many entries or many agents; `Benchmarks/run` runs them with its own (see there)."""
+import json
+import os
+import pathlib
+import subprocess
+import time
+
+
+def status_megabytes(pid, name):
+    for line in pathlib.Path(f"/proc/{pid}/status").read_text().splitlines():
+        if line.startswith(name + ":"):
+            return int(line.split()[1]) / 1024
+    return 0.0
+
+
+def cpu_seconds(pid):
+    fields = pathlib.Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def memory_row(bench, server, title):
+    now, most = (status_megabytes(server.pid, name) for name in ("VmRSS", "VmHWM"))
+    bench.row(title, f"{now:.0f} MB", "", f"most so far {most:.0f} MB")
+
+
+def create(bench, server, title, count, batch, *more):
+    return bench.load(server, title, "create-entries", "-socket", bench.api, "-count", count, "-batch", batch, *more,
+                      key="entries")
+
+
+def shapes(bench):
+    """Whatever entries have in common, creating them costs the same."""
+    for shape, title in (("distinct", "nothing in common but the parent"),
+                         ("same-id", "one SPIFFE ID and one set of selectors, a parent each"),
+                         ("same-selector", "one parent and one set of selectors")):
+        server, _, _ = bench.server(f"server-{shape}")
+        create(bench, server, f"entry create, 20,000 in batches of 50, {title}", 20_000, 50, "-shape", shape)
+        bench.stop()
+
+
+def large(bench, count=100_000):
+    """Everything an operator does with many entries."""
+    server, _, _ = bench.server()
+    token = bench.token()
+    for part in range(0, count, 20_000):
+        title = f"entry create in batches of 50, {part:,} to {part + 20_000:,}"
+        create(bench, server, title, min(20_000, count - part), 50, "-first", part)
+    memory_row(bench, server, f"server memory after creating {count:,}")
+    report = json.loads(bench.command("spire-load", "list-entries", "-socket", bench.api))
+    bench.row(f"list {count:,} entries in one answer", f"{report['best_seconds']:.3f} s", "", "")
+    memory_row(bench, server, "server memory after listing them")
+    bench.load(server, f"count {count:,} entries", "count-entries", "-socket", bench.api, "-seconds", 3)
+    report = json.loads(bench.command(
+        "spire-load", "authorized", "-server", f"127.0.0.1:{bench.port}", "-token", token).splitlines()[-1])
+    bench.row(f"one agent's {report['entries']:,} authorised entries: all at once", f"{report['get_seconds']:.3f} s", "", "")
+    bench.row("the same by revisions and pages", f"{report['sync_seconds']:.3f} s", "", "")
+    bench.row("the same when nothing has changed", f"{report['unchanged_seconds']:.3f} s", "", "")
+    restart(bench, server, count)
+
+
+def restart(bench, server, count):
+    took = []
+    for _ in range(3):
+        server.terminate()
+        server.wait(30)
+        server, seconds, check = bench.start("spire-server", bench.server_config, bench.api)
+        took.append(seconds - check)
+    bench.row(f"restart to healthy with {count:,} entries", f"{sorted(took)[1]:.2f} s", f"{cpu_seconds(server.pid):.2f} s", "")
+    time.sleep(2)
+    memory_row(bench, server, f"server memory after a restart with {count:,} entries")
+    return server
+
+
+def paths(bench):
+    """Counting, listing and what an agent may see at 10,000 entries; `large` has them at 100,000."""
+    large(bench, 10_000)
+
+
+def huge(bench):
+    server, _, _ = bench.server()
+    create(bench, server, "entry create, 500,000 in batches of 500", 500_000, 500)
+    restart(bench, server, 500_000)
+
+
+def scale(bench, agents=None, mode=None):
+    """Thousands of agents on one server. SPIRE_SCALE_AGENTS and SPIRE_SCALE_MODE change the size and the way."""
+    agents = int(os.environ.get("SPIRE_SCALE_AGENTS", agents or 5000))
+    mode = os.environ.get("SPIRE_SCALE_MODE", mode or "push")
+    server, _, _ = bench.server(sql="log_sql = true")
+    bundle = bench.folder / "bundle.pem"
+    bundle.write_text(bench.command("spire-server", "bundle", "show", "-socketPath", bench.api))
+    out = bench.command(
+        "spire-scale", "-server", f"127.0.0.1:{bench.port}", "-admin", bench.api, "-bundle", bundle, "-pid", server.pid,
+        "-sqlLog", bench.folder / "spire-server.log", "-agents", agents, "-workloads", 2, "-mode", mode, "-idle", 15,
+        "-churn", 10, "-seconds", 30, "-renewals", 2)
+    report = json.loads(out.splitlines()[-1])
+    title = f"{agents:,} agents, {agents * 2:,} workloads, {mode}"
+    bench.row(f"{title}: attestations", f"{report['attestations_per_second']:,.0f}/s",
+              f"{report['attestations_cpu_ms_each']:.2f} ms", f"{report['attestation_p50_ms']:.0f} / {report['attestation_p99_ms']:.0f} ms")
+    bench.row(f"{title}: connect, first sync, certificates signed", f"{report['starts_per_second']:,.0f}/s",
+              f"{report['starts_cpu_ms_each']:.2f} ms", f"{report['first_sync_p50_ms']:.0f} / {report['first_sync_p99_ms']:.0f} ms")
+    bench.row(f"{title}: idle", f"{report['server_rss_idle_mb']:.0f} MB", f"{report['idle_cpu_percent_of_core']:.1f} % of a core",
+              f"{report.get('idle_statements_per_second', 0):.1f} statements/s")
+    bench.row(f"{title}: 10 entries/s come and go", f"{report['server_rss_end_mb']:.0f} MB",
+              f"{report['churn_cpu_percent_of_core']:.1f} % of a core", "")
+    for key, what in (("entry_received", "entry created until its agent has it"),
+                      ("entry_signed", "entry created until its certificate is signed"), ("renewal", "agent renewal")):
+        if report.get(f"{key}_count"):
+            bench.row(f"{title}: {what}", f"{report[f'{key}_count']:,.0f}", "", f"{report[f'{key}_p50_ms']:.1f} / {report[f'{key}_p99_ms']:.1f} ms")
+    bench.row(f"{title}: lost, sent to the wrong agent, failed calls",
+              f"{report['entries_lost']:.0f}, {report['entries_misdirected']:.0f}, {report['failures']:.0f}", "",
+              report.get("first_failure", ""))
+
+
+PARTS = {"shapes": shapes, "paths": paths, "large": large, "huge": huge, "scale": scale}
