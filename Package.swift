@@ -56,7 +56,9 @@ let house: [Wing] = [
     Wing("Ground", [
         Module("Groundwork", needs: ["Logging"], tests: true, testUses: ["TestKit"], touchesC: true),
         Module("HCL", tests: true),
-        Module("Telemetry", uses: ["Groundwork", "HCL"], needs: ["Logging"], tests: true, touchesC: true),
+        Module(
+            "Telemetry", uses: ["Groundwork", "HCL"], needs: ["Logging"], tests: true, testUses: ["TestKit"],
+            touchesC: true),
         Module(
             "Issuance", uses: ["SPIFFE", "Groundwork"], needs: ["Crypto", "CryptoExtras", "X509", "SwiftASN1"],
             tests: true, testUses: ["TestKit"]),

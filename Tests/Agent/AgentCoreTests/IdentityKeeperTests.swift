@@ -120,6 +120,17 @@ struct IdentityKeeperTests {
         #expect(rig.storage.data.svid == new.chain)
     }
 
+    @Test("an agent that starts with an SVID past half of its life renews it before it waits for anything")
+    func lateStart() async throws {
+        let rig = try await Rig(agentLifetime: 60)
+        rig.clock.advance(by: .seconds(45))
+        try await rig.keeper.initialize()
+        try await rig.running { rig in
+            while rig.server.state.withLock({ $0.reconnects }) == 0 { await Task.yield() }
+        }
+        #expect(rig.keeper.agentSVID.key.id == "agent-svid-B")
+    }
+
     @Test("an agent whose SVID ends while it cannot be renewed gives up with a reason")
     func agentExpired() async throws {
         let rig = try await Rig(agentLifetime: 60)

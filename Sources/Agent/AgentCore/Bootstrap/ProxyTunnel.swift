@@ -43,17 +43,15 @@ final class ProxyTunnel: ChannelInboundHandler, RemovableChannelHandler {
         guard !isOpen else { return context.fireChannelRead(data) }
         head.append(contentsOf: unwrapInboundIn(data).readableBytesView)
         guard head.count <= Self.maximumHead else { return fail(context, "the proxy's answer is too long") }
-        guard head.suffix(4).elementsEqual("\r\n\r\n".utf8) else {
-            // Before the tunnel stands the other end has nothing to say through it.
-            if head.firstRange(of: Array("\r\n\r\n".utf8)) != nil { fail(context, "the proxy said more than was asked") }
-            return
-        }
+        guard let end = head.firstRange(of: Array("\r\n\r\n".utf8)) else { return }
         let line = head.prefix { $0 != UInt8(ascii: "\r") }
         let words = line.split(separator: UInt8(ascii: " "), maxSplits: 2)
         guard words.count >= 2, words[0].starts(with: "HTTP/1.".utf8), words[1].elementsEqual("200".utf8) else {
             let shown = String(decoding: line.prefix(100).filter { (0x20..<0x7f).contains($0) }, as: UTF8.self)
             return fail(context, "the proxy refused: \(shown)")
         }
+        // Before the tunnel stands the other end has nothing to say through it.
+        guard end.upperBound == head.endIndex else { return fail(context, "the proxy said more than was asked") }
         isOpen = true
         do {
             try exchange(context.pipeline.syncOperations)

@@ -11,10 +11,11 @@ extension IdentityKeeper {
     private static let lookInterval: Duration = .seconds(5)
 
     /// The loop that replaces the agent's own SVID when it is due.
+    ///
+    /// It looks before it waits: an agent that is started again and again, never for long, must not let its SVID lapse.
     func keepAgentSVID() async throws {
         var backoff = Backoff(first: Self.lookInterval, cap: .seconds(120))
         while true {
-            try await clocks.time.sleep(for: backoff.next(AnyRandom(clocks.random)))
             do {
                 if isAgentSVIDDue { try await replaceAgentSVID() }
                 backoff.reset()
@@ -29,6 +30,7 @@ extension IdentityKeeper {
                 }
                 logger.error("Could not \(action)", metadata: [LogKey.error: "\(error)"])
             }
+            try await clocks.time.sleep(for: backoff.next(AnyRandom(clocks.random)))
         }
     }
 
