@@ -86,6 +86,12 @@ let house: [Wing] = [
         Module(
             "SQLiteDriver", uses: ["SQLDatastore", "Datastore", "Groundwork", "CSQLite"], needs: ["Logging"],
             tests: true, testUses: ["TestKit", "CSQLite"], touchesC: true),
+        Module(
+            "PostgresDriver", uses: ["SQLDatastore", "Datastore", "Groundwork", "CPostgres"], needs: ["Logging"],
+            tests: true, testUses: ["TestKit"], touchesC: true),
+        Module(
+            "MySQLDriver", uses: ["SQLDatastore", "Datastore", "Groundwork", "CMySQL"], needs: ["Logging"],
+            tests: true, testUses: ["TestKit"], touchesC: true),
     ]),
     Wing("Server", [
         Module(
@@ -107,7 +113,7 @@ let house: [Wing] = [
             "ServerRuntime",
             uses: [
                 "ServerAPI", "Authority", "EntryIndex", "Wire", "RPC", "Datastore", "SQLDatastore", "SQLiteDriver",
-                "PluginsBasic", "PluginAPI", "Issuance", "Telemetry", "Groundwork", "SPIFFE", "SPIFFETLS", "HCL",
+                "PostgresDriver", "MySQLDriver", "PluginsBasic", "PluginAPI", "Issuance", "Telemetry", "Groundwork", "SPIFFE", "SPIFFETLS", "HCL",
                 "APIProtos", "WorkloadProtos",
             ],
             needs: nio + ["Logging", "ServiceLifecycle", "UnixSignals", "SwiftProtobuf", "X509"], tests: true,
@@ -163,6 +169,9 @@ let house: [Wing] = [
 
 func shims() -> [Target] { [
     .target(name: "CPeerCredentials", path: "Sources/C/CPeerCredentials"),
+    // These load their libraries when asked to: Documentation/Decisions/0008.
+    .target(name: "CPostgres", path: "Sources/C/CPostgres"),
+    .target(name: "CMySQL", path: "Sources/C/CMySQL"),
     .systemLibrary(
         name: "CSQLite", path: "Sources/C/CSQLite", pkgConfig: "sqlite3", providers: [.apt(["libsqlite3-dev"])]),
 ] }

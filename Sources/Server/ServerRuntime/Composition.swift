@@ -13,7 +13,6 @@ import PluginsBasic
 import RPC
 import SPIFFE
 import SQLDatastore
-import SQLiteDriver
 import ServerAPI
 package import Telemetry
 import Wire
@@ -27,7 +26,7 @@ package enum Composition {
     ) async throws -> ServerParts {
         try SocketFolder.make(config.dataDir, mode: 0o755)
         let lane = BlockingLane("server", width: System.coreCount)
-        let datastore = try await openDatastore(plugins.datastore, log: log, time: time, random: random)
+        let datastore = try await DatastoreOpening(plugins.datastore, log: log).open(time: time, random: random)
         let group = MultiThreadedEventLoopGroup(numberOfThreads: System.coreCount)
         do {
             let catalog = log.logger(subsystem: "catalog")
@@ -53,6 +52,7 @@ package enum Composition {
                 logger: log.logger, time: time, trustDomain: config.trustDomain, datastore: datastore, group: group,
                 bundles: bundles, authority: Looping { await authority.run() }, serverSVID: rotator,
                 entryIndex: Looping { try await index.run() },
+                otherServers: Looping { try await datastore.followOtherServers() },
                 pruners: pruners(config, datastore, log: log, time: time, random: random),
                 endpoints: services.endpoints(on: group))
         } catch {
@@ -60,21 +60,6 @@ package enum Composition {
             await datastore.close()
             throw error
         }
-    }
-
-    private static func openDatastore(
-        _ settings: ServerPlugins.SQL, log: LogSystem, time: any TimeSource, random: any RandomSource
-    ) async throws -> SQLDatastore {
-        guard settings.databaseType == "sqlite3" else {
-            throw SpireError(.unsupported, "datastore-sql: unsupported database_type: \(settings.databaseType)")
-        }
-        var configuration = SQLDatastoreConfiguration(connectionString: settings.connectionString)
-        configuration.disableMigration = settings.migrationIsDisabled
-        configuration.logSQL = settings.statementsAreLogged
-        let datastore = try await SQLiteDatastore.open(
-            configuration, time: time, random: random, logger: log.logger(subsystem: "sql"))
-        log.logger(subsystem: "catalog").info("Configured DataStore", metadata: ["reconfigurable": "false"])
-        return datastore
     }
 
     private static func keyManager(
@@ -122,8 +107,8 @@ package enum Composition {
             throw SpireError(.invalid, "full cache reload interval must be greater than cache reload interval")
         }
         let index = EntryIndex(
-            store: datastore, trustDomain: config.trustDomain.name, configuration: configuration, time: time,
-            logger: logger)
+            store: datastore.toleratingStaleness(), trustDomain: config.trustDomain.name,
+            configuration: configuration, time: time, logger: logger)
         logger.info("Building in-memory entry cache")
         try await index.load()
         logger.info("Completed building in-memory entry cache")

@@ -27,6 +27,7 @@ package struct Server: Service {
             vital(parts.authority),  // prepares and rotates CA and JWT keys
             vital(parts.serverSVID),  // keeps the server's own certificate valid
             helpful("entry index", parts.entryIndex),  // follows changes of entries and agents
+            helpful("other servers", parts.otherServers),  // hears of what other servers on the database change
         ]
         services += parts.pruners.map { helpful("pruning", $0) }
         services += extras.map { vital($0) }

@@ -20,6 +20,7 @@ package struct ServerParts: Sendable {
     let authority: Looping
     let serverSVID: ServerSVIDRotator
     let entryIndex: Looping
+    let otherServers: Looping
     let pruners: [Pruner]
     let endpoints: Endpoints
 

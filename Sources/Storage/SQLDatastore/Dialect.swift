@@ -17,14 +17,25 @@ package struct Dialect: Sendable {
     package var orderedJoin: String
     /// Ends a SELECT whose rows are about to be changed.
     package var rowLock: String
+    /// Whether `=` takes texts for equal that differ in case, accents or trailing spaces, so that what is found by an
+    /// identity has to be compared once more.
+    package var comparesLoosely: Bool
+    /// Whether statements travel over a network, so that many rows by one statement are worth another way of writing.
+    package var isRemote: Bool
     /// Yields a row if the table named by the parameter exists.
     package var tableExists: String
-    /// Yields a row if there is any table.
-    package var anyTable: String
+    /// Yields a row if the column (second parameter) of the table (first parameter) exists.
+    package var columnExists: String
+    /// Yields the names of all tables.
+    package var tables: String
+    /// Whether a failed transaction takes created tables and columns back as well.
+    package var createsInTransactions: Bool
     /// Whether one transaction after another writes, so that row ids appear in their order.
     package var commitsInOrder: Bool
     /// Largest row id a page token may hold.
     package var largestToken: Int64
+    /// The later of two of `SQLConnection.position`, or both in one. Without replicas never asked for.
+    package var laterPosition: @Sendable (String, String) -> String = { _, later in later }
 
     package struct ColumnTypes: Sendable {
         package var id: String

@@ -16,18 +16,29 @@ package final class SQLDatastore: ChangeNotifier {
     let nodeStatements: NodeStatements
     let bundleStatements: BundleStatements
 
-    package let localChanges = Watch<UInt64>(0)
+    package let localChanges: Watch<UInt64>
+    let listener: (any ChangeListener)?
+    let progress: ReplicaProgress?
+    private let replica: (any SQLPool)?
 
     package var eventsAppearInOrder: Bool { pool.dialect.commitsInOrder }
 
     /// Takes the pool over and brings the schema up to date. Blocks.
     ///
-    /// - Parameter connection: May write; used before the pool is.
+    /// - Parameters:
+    ///   - connection: May write; used before the pool is.
+    ///   - replica: What those read from who tolerate answers that are a moment old, and where it notes what was seen.
+    ///   - listener: Hears of other servers' changes.
     /// - Throws: `unknown` with the original's texts for a schema that cannot be used.
     package init(
         pool: any SQLPool, migratingOn connection: any SQLConnection, configuration: SQLDatastoreConfiguration,
+        replica: (pool: any SQLPool, progress: ReplicaProgress)? = nil, listener: (any ChangeListener)? = nil,
         time: any TimeSource, random: any RandomSource, logger: Logger
     ) throws {
+        self.localChanges = Watch(0)
+        self.replica = replica?.pool
+        self.progress = replica?.progress
+        self.listener = listener
         self.pool = pool
         self.time = time
         self.random = random
@@ -40,8 +51,30 @@ package final class SQLDatastore: ChangeNotifier {
         try migrator.run(on: connection)
     }
 
+    /// The same datastore over another pool.
+    private init(_ other: SQLDatastore, pool: any SQLPool) {
+        self.pool = pool
+        self.time = other.time
+        self.random = other.random
+        self.logger = other.logger
+        self.entryStatements = other.entryStatements
+        self.nodeStatements = other.nodeStatements
+        self.bundleStatements = other.bundleStatements
+        self.localChanges = other.localChanges
+        self.listener = other.listener
+        self.progress = other.progress
+        self.replica = nil
+    }
+
+    /// For readers that tolerate answers a moment old: reads from the replica if there is one that shows what this
+    /// process has seen. To be used as long as this datastore is open.
+    package func toleratingStaleness() -> SQLDatastore {
+        replica.map { SQLDatastore(self, pool: $0) } ?? self
+    }
+
     /// Finishes what was accepted and closes every connection.
     package func close() async {
+        await replica?.close()
         await pool.close()
         localChanges.close()
     }
@@ -50,7 +83,12 @@ package final class SQLDatastore: ChangeNotifier {
     func change<Result: Sendable>(
         _ body: @escaping @Sendable (any SQLConnection, WriteMode) throws -> Result
     ) async throws -> Result {
-        let result = try await pool.write(body)
+        let result = try await pool.write { connection, mode in
+            let before = connection.changeCount
+            let result = try body(connection, mode)
+            if connection.changeCount != before { connection.announceChange() }
+            return result
+        }
         localChanges.update { $0 &+= 1 }
         return result
     }

@@ -114,18 +114,61 @@ import Testing
             ("database_type = \"sqlite3\"", "datastore-sql: connection_string must be set"),
             ("database_type = \"oracle\"", "datastore-sql: unsupported database_type: oracle"),
             (
-                "database_type = \"mysql\"",
-                "database_type \"mysql\" is not implemented in this release; use \"sqlite3\""
+                "database_type = \"mysql\"\nconnection_string = \"u:secret@tcp(h)/d\"",
+                "datastore-sql: invalid mysql config: missing parseTime=true param in connection_string"
+            ),
+            (
+                "database_type = \"postgres\"\nconnection_string = \"password=secret oops\"",
+                "datastore-sql: missing \"=\" after \"oops\" in connection info string\""
+            ),
+            (
+                "database_type = \"sqlite3\"\nconnection_string = \"c\"\nconn_max_lifetime = \"long\"",
+                "datastore-sql: failed to parse conn_max_lifetime \"long\": time: invalid duration \"long\""
             ),
             (
                 "database_type \"aws_mysql\" { region = \"r\" }",
-                "database_type \"aws_mysql\" is not implemented in this release; use \"sqlite3\""
+                """
+                database_type "aws_mysql", logging in to the database by an AWS credential, is not implemented in this \
+                release; use "mysql" with a password in connection_string
+                """
             ),
             ("database_type \"x\" {}", "datastore-sql: unknown database type: x"),
         ])
     func datastore(settings: String, message: String) {
         let found = problems("DataStore \"sql\" { plugin_data {\n\(settings)\n} }\n" + Self.memory)
         #expect(found.map(\.message) == [message])
+    }
+
+    @Test("every setting of the datastore arrives")
+    func datastoreSettings() throws {
+        let plugins = try resolve(
+            """
+            DataStore "sql" { plugin_data {
+                database_type = "mysql"
+                connection_string = "u:p@tcp(h:1)/d?parseTime=true"
+                ro_connection_string = "u:p@tcp(r:1)/d?parseTime=true"
+                root_ca_path = "ca"
+                client_cert_path = "cert"
+                client_key_path = "key"
+                max_open_conns = 7
+                max_idle_conns = 3
+                conn_max_lifetime = "90s"
+                disable_migration = true
+                log_sql = true
+                not_a_key = "ignored as the original does"
+            } }
+            """ + Self.memory)
+        var expected = ServerPlugins.SQL(databaseType: "mysql", connectionString: "u:p@tcp(h:1)/d?parseTime=true")
+        expected.readOnlyConnectionString = "u:p@tcp(r:1)/d?parseTime=true"
+        expected.rootCAPath = "ca"
+        expected.clientCertPath = "cert"
+        expected.clientKeyPath = "key"
+        expected.maxOpenConnections = 7
+        expected.maxIdleConnections = 3
+        expected.connectionMaxLifetime = .seconds(90)
+        expected.migrationIsDisabled = true
+        expected.statementsAreLogged = true
+        #expect(plugins.datastore == expected)
     }
 
     @Test("a datastore of another name or a second one is refused")

@@ -4,16 +4,21 @@
 package struct ServerPlugins: Sendable, Hashable {
     /// Settings of `DataStore "sql"`.
     package struct SQL: Sendable, Hashable {
-        /// `sqlite3`, the one kind there is so far.
+        /// `sqlite3`, `postgres` or `mysql`.
         package var databaseType: String
-        /// Path of the database file, or a `file:` URI, as the SQLite driver of SPIRE reads it.
+        /// For SQLite the path of the database file, or a `file:` URI; else as SPIRE's driver for the database reads it.
         package var connectionString: String
+        /// Of a read replica; empty without one.
         package var readOnlyConnectionString = ""
         /// Most connections open at once; 0 means the default of 100.
         package var maxOpenConnections = 0
-        package var maxIdleConnections = 2
+        package var maxIdleConnections = 100
         package var connectionMaxLifetime: Duration?
         package var migrationIsDisabled = false
+        /// PEM files for TLS with MySQL; empty for none.
+        package var rootCAPath = ""
+        package var clientCertPath = ""
+        package var clientKeyPath = ""
         /// Logs the text of every statement at debug level.
         package var statementsAreLogged = false
 

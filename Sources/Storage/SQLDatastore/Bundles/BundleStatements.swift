@@ -3,7 +3,9 @@
 /// The statements on bundles and on federation relationships.
 struct BundleStatements: Sendable {
     let rowID = "SELECT id FROM bundles WHERE trust_domain = ?"
-    let fetch: String
+    let fetch = "SELECT id, data FROM bundles WHERE trust_domain = ?"
+    /// Put behind a look-up of what is about to be changed.
+    let lock: String
     let list = "SELECT id, data FROM bundles WHERE id > ? ORDER BY id LIMIT ?"
     let count = "SELECT COUNT(*) FROM bundles"
     let insert = "INSERT INTO bundles (created_at, updated_at, trust_domain, data) VALUES (?, ?, ?, ?)"
@@ -28,13 +30,12 @@ struct BundleStatements: Sendable {
     let deleteRelationship = "DELETE FROM federated_trust_domains WHERE trust_domain = ?"
 
     init(_ dialect: Dialect) {
-        fetch = "SELECT id, data FROM bundles WHERE trust_domain = ?" + dialect.rowLock
+        lock = dialect.rowLock
         federatedEntries = """
             SELECT e.id FROM federated_registration_entries AS f \(dialect.orderedJoin) registered_entries AS e\
             \(dialect.access(nil)) ON e.id = f.registered_entry_id WHERE f.bundle_id = ? ORDER BY e.id
             """
-        fetchRelationship =
-            "SELECT \(Self.relationshipColumns) FROM federated_trust_domains WHERE trust_domain = ?" + dialect.rowLock
+        fetchRelationship = "SELECT \(Self.relationshipColumns) FROM federated_trust_domains WHERE trust_domain = ?"
         listRelationships =
             "SELECT \(Self.relationshipColumns) FROM federated_trust_domains WHERE id > ? ORDER BY id LIMIT ?"
     }

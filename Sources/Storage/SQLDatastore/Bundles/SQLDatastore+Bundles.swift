@@ -25,11 +25,13 @@ extension SQLDatastore: BundleReader {
         try await pool.read { [self] in Int(try $0.number(bundleStatements.count) ?? 0) }
     }
 
+    /// - Parameter locked: Keeps others from changing it until the transaction ends; only where one may write.
     func fetchBundle(
-        _ trustDomainID: String, on connection: any SQLConnection
+        _ trustDomainID: String, locked: Bool = false, on connection: any SQLConnection
     ) throws -> (rowID: Int64, bundle: TrustBundle)? {
         var found: (rowID: Int64, bundle: TrustBundle)?
-        try connection.query(bundleStatements.fetch, [.text(trustDomainID)]) { row in
+        let sql = bundleStatements.fetch + (locked ? bundleStatements.lock : "")
+        try connection.query(sql, [.text(trustDomainID)]) { row in
             found = (row.integer(0), try BundleBlob.decode(row.blob(1)))
         }
         return found
@@ -63,7 +65,9 @@ extension SQLDatastore: BundleWriter {
     package func appendBundle(_ bundle: TrustBundle) async throws -> TrustBundle {
         let now = now()
         return try await pool.write { [self] connection, _ in
-            guard let found = try fetchBundle(bundle.trustDomainID, on: connection) else {
+            // Two servers that start on a new database append to a bundle that is not there yet.
+            try connection.serialize(on: [SerialKey.bundle(bundle.trustDomainID)])
+            guard let found = try fetchBundle(bundle.trustDomainID, locked: true, on: connection) else {
                 try insert(bundle, now, on: connection)
                 return bundle
             }
@@ -83,7 +87,7 @@ extension SQLDatastore: BundleWriter {
     package func pruneBundle(trustDomainID: String, expiredBefore cutoff: Int64) async throws -> Bool {
         let now = now()
         return try await pool.write { [self] connection, _ in
-            guard let found = try fetchBundle(trustDomainID, on: connection) else { return false }
+            guard let found = try fetchBundle(trustDomainID, locked: true, on: connection) else { return false }
             var bundle = found.bundle
             guard try bundle.prune(expiredBefore: cutoff) else { return false }
             try store(bundle, found.rowID, now, on: connection)
@@ -120,7 +124,7 @@ extension SQLDatastore: BundleWriter {
     ) async throws -> Result {
         let now = now()
         return try await pool.write { [self] connection, _ in
-            guard let found = try fetchBundle(trustDomainID, on: connection) else {
+            guard let found = try fetchBundle(trustDomainID, locked: true, on: connection) else {
                 throw StoreFailure.recordNotFound
             }
             var bundle = found.bundle
@@ -131,7 +135,8 @@ extension SQLDatastore: BundleWriter {
     }
 
     func set(_ bundle: TrustBundle, _ now: SQLTime, on connection: any SQLConnection) throws {
-        if let (rowID, _) = try fetchBundle(bundle.trustDomainID, on: connection) {
+        try connection.serialize(on: [SerialKey.bundle(bundle.trustDomainID)])
+        if let (rowID, _) = try fetchBundle(bundle.trustDomainID, locked: true, on: connection) {
             try store(bundle, rowID, now, on: connection)
         } else {
             try insert(bundle, now, on: connection)

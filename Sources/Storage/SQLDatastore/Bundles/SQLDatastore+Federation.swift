@@ -49,9 +49,9 @@ extension SQLDatastore: FederationStore {
         try check(relationship)
         let now = now()
         return try await pool.write { [self] connection, _ in
-            let stored = try fetchRelationship(relationship.trustDomain, on: connection)
-            guard let stored else { throw StoreFailure.recordNotFound }
             if let bundle = relationship.bundle { try set(bundle, now, on: connection) }
+            let stored = try fetchRelationship(relationship.trustDomain, locked: true, on: connection)
+            guard let stored else { throw StoreFailure.recordNotFound }
             let (profile, endpointID) = Self.columns(relationship.profile)
             try connection.execute(
                 bundleStatements.updateRelationship,
@@ -77,10 +77,11 @@ extension SQLDatastore: FederationStore {
     // MARK: Inside transactions
 
     private func fetchRelationship(
-        _ trustDomain: String, on connection: any SQLConnection
+        _ trustDomain: String, locked: Bool = false, on connection: any SQLConnection
     ) throws -> (rowID: Int64, relationship: FederationRelationship, endpointID: String)? {
         var found: (rowID: Int64, relationship: FederationRelationship, endpointID: String)?
-        try connection.query(bundleStatements.fetchRelationship, [.text(trustDomain)]) { row in
+        let sql = bundleStatements.fetchRelationship + (locked ? bundleStatements.lock : "")
+        try connection.query(sql, [.text(trustDomain)]) { row in
             found = (row.integer(0), try Self.relationship(row), row.text(4))
         }
         found?.relationship.bundle = try fetchBundle("spiffe://" + trustDomain, on: connection)?.bundle

@@ -11,6 +11,8 @@ package protocol SQLConnection: AnyObject, Sendable {
     func rollback()
     /// False before `begin`, after the end, and after a failure that made the database abort the transaction.
     var isInTransaction: Bool { get }
+    /// Whether the transaction stands but accepts nothing until it is rolled back, whole or to a savepoint.
+    var isAborted: Bool { get }
     /// Rows changed since the connection was opened: tells whether a failed operation wrote anything.
     var changeCount: Int64 { get }
 
@@ -24,6 +26,33 @@ package protocol SQLConnection: AnyObject, Sendable {
     /// Runs a statement once, without keeping it prepared.
     func executeOnce(_ sql: String) throws
     func close()
+
+    /// Waits until no other transaction, of any server, holds one of `keys`, and holds them until this one ends. Comes
+    /// first in a write transaction; what is read afterwards is what the others have committed.
+    func serialize(on keys: [UInt64]) throws
+    /// Lets the other servers on the database know, once the transaction is committed, that it changed entries or nodes.
+    func announceChange()
+    /// After a `commit()` that failed with `uncertain`: names the transaction for `outcome(of:)`; `nil` where the
+    /// database cannot be asked.
+    var commitTicket: String? { get }
+    /// Whether the transaction was committed; `nil` while that is not known.
+    func outcome(of ticket: String) throws -> Bool?
+    /// Where the database's history stands for this connection, in the database's own notation: after a commit at least
+    /// that commit, else all it shows now. `nil` where it does not tell.
+    func position() throws -> String?
+    /// Whether this connection, to a replica, shows everything up to `position`.
+    func hasReached(_ position: String) throws -> Bool
+}
+
+/// What databases with one writer, or without replicas, need not do.
+extension SQLConnection {
+    package var isAborted: Bool { false }
+    package func serialize(on keys: [UInt64]) throws {}
+    package func announceChange() {}
+    package var commitTicket: String? { nil }
+    package func outcome(of ticket: String) throws -> Bool? { nil }
+    package func position() throws -> String? { nil }
+    package func hasReached(_ position: String) throws -> Bool { false }
 }
 
 package enum SQLTransactionKind: Sendable {

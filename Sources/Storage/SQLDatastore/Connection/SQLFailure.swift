@@ -9,6 +9,10 @@ package struct SQLFailure: Error, Sendable, CustomStringConvertible {
         case constraint
         /// Somebody else holds the database, or a serialization conflict: trying again may help.
         case retryable
+        /// The connection is gone, or its server no longer takes writes; nothing of the transaction was committed.
+        case lost
+        /// The connection broke while committing: nobody knows yet whether the transaction was committed.
+        case uncertain
         /// The database cannot be reached or used at all.
         case unusable
         case other
@@ -23,6 +27,14 @@ package struct SQLFailure: Error, Sendable, CustomStringConvertible {
     }
 
     package var description: String { message }
+
+    /// Whether the failure is not one statement's but ends the transaction, or the connection, it happened in.
+    package var isOfTheTransaction: Bool {
+        switch kind {
+        case .retryable, .lost, .uncertain, .unusable: true
+        case .constraint, .other: false
+        }
+    }
 }
 
 /// The failures of the datastore, with the texts and statuses of SPIRE's.
@@ -40,7 +52,9 @@ package enum StoreFailure {
         switch failure.kind {
         case .constraint: return SpireError(.alreadyExists, text)
         case .retryable, .other: return SpireError(.unknown, text)
-        case .unusable: return SpireError(.unavailable, text)
+        case .unusable, .lost: return SpireError(.unavailable, text)
+        case .uncertain:
+            return SpireError(.unavailable, text + "; the connection broke while committing, the change may have been made")
         }
     }
 }

@@ -13,8 +13,12 @@ extension Dialect {
         access: { index in index.map { " INDEXED BY " + $0 } ?? " NOT INDEXED" },
         orderedJoin: "CROSS JOIN",
         rowLock: "",
+        comparesLoosely: false,
+        isRemote: false,
         tableExists: "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = ?",
-        anyTable: "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%' LIMIT 1",
+        columnExists: "SELECT 1 FROM pragma_table_info(?) WHERE name = ?",
+        tables: "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%'",
+        createsInTransactions: true,
         commitsInOrder: true,
         largestToken: .max)
 }

@@ -16,7 +16,10 @@ struct CreateEntry {
     /// The event is left to the caller, who may have many.
     /// - Parameter entry: Validated, with its id chosen.
     mutating func callAsFunction(_ entry: RegistrationEntry) throws -> EntryCreation {
-        let similar = try SimilarEntry(entry: entry, statements: statements, connection: connection).find()
+        let similar = try SimilarEntry(
+            entry: entry, statements: statements, connection: connection,
+            comparesLoosely: store.pool.dialect.comparesLoosely
+        ).find()
         if let similar, let found = try store.fetchEntries(rowIDs: [similar], on: connection).entries.first {
             return .similar(found)
         }

@@ -16,7 +16,8 @@ extension SQLDatastore: EntryReader {
                 rowIDs += try connection.numbers(
                     "SELECT e.id FROM registered_entries AS e\(byID) WHERE e.entry_id \(condition)", values)
             }
-            return try fetchEntries(rowIDs: rowIDs.sorted(), on: connection).entries
+            let found = try fetchEntries(rowIDs: rowIDs.sorted(), on: connection).entries
+            return pool.dialect.comparesLoosely ? found.filter { ids.contains($0.id) } : found
         }
     }
 
@@ -74,13 +75,16 @@ extension SQLDatastore: EntryReader {
 
     // MARK: Inside transactions
 
+    /// - Parameter locked: Keeps others from changing it until the transaction ends; only where one may write.
     func fetchEntry(
-        id: String, on connection: any SQLConnection
+        id: String, locked: Bool = false, on connection: any SQLConnection
     ) throws -> (rowID: Int64, entry: RegistrationEntry)? {
         var rows = EntryRows()
-        try connection.query(entryStatements.byEntryID + pool.dialect.rowLock, [.text(id)]) { try rows.add($0) }
+        let sql = entryStatements.byEntryID + (locked ? pool.dialect.rowLock : "")
+        try connection.query(sql, [.text(id)]) { try rows.add($0) }
         try rows.complete(connection, pool.dialect)
         guard let rowID = rows.ids.first, let entry = rows.entries.first else { return nil }
+        if pool.dialect.comparesLoosely, entry.id != id { return nil }
         return (rowID, entry)
     }
 

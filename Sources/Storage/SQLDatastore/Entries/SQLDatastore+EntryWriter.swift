@@ -8,6 +8,7 @@ extension SQLDatastore: EntryWriter {
         let entry = try prepared(entry)
         let now = now()
         return try await change { [self] connection, _ in
+            try connection.serialize(on: [SerialKey.entry(entry)])
             var create = CreateEntry(store: self, connection: connection, now: now)
             let creation = try create(entry)
             if case .created(let created) = creation {
@@ -23,7 +24,9 @@ extension SQLDatastore: EntryWriter {
         if entries.isEmpty { return [] }
         let now = now()
         let prepared = entries.map { entry in Result { try self.prepared(entry) } }
+        let keys = prepared.compactMap { entry in (try? entry.get()).map(SerialKey.entry) }
         return try await change { [self] connection, mode in
+            try connection.serialize(on: keys)
             var create = CreateEntry(store: self, connection: connection, now: now)
             let results = try prepared.map { entry in
                 try separately(connection, mode) { try create(try entry.get()) }
@@ -49,9 +52,9 @@ extension SQLDatastore: EntryWriter {
             if mode == .alone { try connection.execute("RELEASE SAVEPOINT one", []) }
             return .success(value)
         } catch {
-            let clean = connection.changeCount == before && connection.isInTransaction
+            let clean = connection.changeCount == before && !connection.isAborted
             guard connection.isInTransaction, clean || mode == .alone, !(error is CancellationError),
-                (error as? SQLFailure)?.kind != .retryable
+                (error as? SQLFailure)?.isOfTheTransaction != true
             else { throw error }
             if mode == .alone {
                 try connection.execute("ROLLBACK TO SAVEPOINT one", [])
@@ -83,7 +86,7 @@ extension SQLDatastore: EntryWriter {
     package func deleteEntry(id: String) async throws -> RegistrationEntry {
         let now = now()
         return try await change { [self] connection, _ in
-            guard let (rowID, entry) = try fetchEntry(id: id, on: connection) else {
+            guard let (rowID, entry) = try fetchEntry(id: id, locked: true, on: connection) else {
                 throw StoreFailure.recordNotFound
             }
             try removeEntry(entry.id, rowID, now, on: connection)

@@ -10,6 +10,7 @@ struct SimilarEntry {
     let entry: RegistrationEntry
     let statements: EntryStatements
     let connection: any SQLConnection
+    var comparesLoosely = false
 
     /// Rows looked at before other ways in are considered.
     private static let probe: Int64 = 64
@@ -25,8 +26,18 @@ struct SimilarEntry {
             if row.text(1, unless: entry.parentID) == entry.parentID { candidates.append(row.integer(0)) }
         }
         if seen > Self.probe { candidates = try candidatesByShortestWay() }
-        for candidate in candidates where try hasSameSelectors(candidate) { return candidate }
+        for candidate in candidates where try hasSameSelectors(candidate) && hasSameIDs(candidate) { return candidate }
         return nil
+    }
+
+    /// Databases may find by IDs that differ in case.
+    private func hasSameIDs(_ rowID: Int64) throws -> Bool {
+        guard comparesLoosely else { return true }
+        var isSame = false
+        try connection.query(statements.byRowID, [.integer(rowID)]) { row in
+            isSame = row.text(2) == entry.spiffeID && row.text(3) == entry.parentID
+        }
+        return isSame
     }
 
     private func candidatesByShortestWay() throws -> [Int64] {

@@ -9,7 +9,7 @@ struct UpdateEntry {
     let now: SQLTime
 
     func callAsFunction(_ wanted: RegistrationEntry, _ fields: EntryFields) throws -> RegistrationEntry {
-        guard let (rowID, stored) = try store.fetchEntry(id: wanted.id, on: connection) else {
+        guard let (rowID, stored) = try store.fetchEntry(id: wanted.id, locked: true, on: connection) else {
             throw StoreFailure.recordNotFound
         }
         var entry = merged(stored, wanted, fields)

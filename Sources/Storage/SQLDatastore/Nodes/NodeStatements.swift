@@ -8,6 +8,8 @@ struct NodeStatements: Sendable {
         """
 
     let fetch: String
+    /// Put behind a look-up of what is about to be changed.
+    let lock: String
     let insert = """
         INSERT INTO attested_node_entries (created_at, updated_at, spiffe_id, data_type, serial_number, expires_at, \
         new_serial_number, new_expires_at, can_reattest, agent_version) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
@@ -21,16 +23,17 @@ struct NodeStatements: Sendable {
     let expiredReattestable: String
     let selectors: String
     let selectorRows: String
-    let insertSelector = """
-        INSERT INTO node_resolver_map_entries (created_at, updated_at, spiffe_id, type, value) VALUES (?, ?, ?, ?, ?)
-        """
+    /// For `insertMany`.
+    let insertSelector =
+        "INSERT INTO node_resolver_map_entries (created_at, updated_at, spiffe_id, type, value) VALUES "
     let deleteSelector = "DELETE FROM node_resolver_map_entries WHERE id = ?"
     let insertEvent = "INSERT INTO attested_node_entries_events (created_at, updated_at, spiffe_id) VALUES (?, ?, ?)"
 
     init(_ dialect: Dialect) {
         let select = "SELECT \(Self.columns) FROM attested_node_entries AS n"
+        lock = dialect.rowLock
         fetch = """
-            \(select)\(dialect.access("uix_attested_node_entries_spiffe_id")) WHERE n.spiffe_id = ?\(dialect.rowLock)
+            \(select)\(dialect.access("uix_attested_node_entries_spiffe_id")) WHERE n.spiffe_id = ?
             """
         let byExpiry = dialect.access("idx_attested_node_entries_expires_at")
         expired = "\(select)\(byExpiry) WHERE n.expires_at < ? AND n.serial_number <> '' LIMIT ?"

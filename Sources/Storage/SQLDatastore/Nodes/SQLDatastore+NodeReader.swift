@@ -41,9 +41,14 @@ extension SQLDatastore: NodeReader {
 
     // MARK: Inside transactions
 
-    func fetchNode(_ id: String, on connection: any SQLConnection) throws -> (rowID: Int64, node: AttestedNode)? {
+    /// - Parameter locked: Keeps others from changing it until the transaction ends; only where one may write.
+    func fetchNode(
+        _ id: String, locked: Bool = false, on connection: any SQLConnection
+    ) throws -> (rowID: Int64, node: AttestedNode)? {
         var found: (rowID: Int64, node: AttestedNode)?
-        try connection.query(nodeStatements.fetch, [.text(id)]) { found = ($0.integer(0), Self.node($0)) }
+        let sql = nodeStatements.fetch + (locked ? nodeStatements.lock : "")
+        try connection.query(sql, [.text(id)]) { found = ($0.integer(0), Self.node($0)) }
+        if let found, pool.dialect.comparesLoosely, found.node.spiffeID != id { return nil }
         return found
     }
 

@@ -23,7 +23,7 @@ extension SQLDatastore: NodeWriter {
     package func updateNode(_ node: AttestedNode, fields: NodeFields) async throws -> AttestedNode {
         let now = now()
         return try await change { [self] connection, _ in
-            guard let found = try fetchNode(node.spiffeID, on: connection) else {
+            guard let found = try fetchNode(node.spiffeID, locked: true, on: connection) else {
                 throw StoreFailure.recordNotFound
             }
             var stored = found.node
@@ -49,12 +49,11 @@ extension SQLDatastore: NodeWriter {
         let now = now()
         let wanted = Set(selectors).sorted()
         try await change { [self] connection, _ in
+            try connection.serialize(on: [SerialKey.node(id)])
             try removeNodeSelectors(id, on: connection)
-            for selector in wanted {
-                try connection.execute(
-                    nodeStatements.insertSelector,
-                    [.time(now), .time(now), .text(id), .text(selector.type), .text(selector.value)])
-            }
+            try connection.insertMany(
+                nodeStatements.insertSelector,
+                wanted.map { [.time(now), .time(now), .text(id), .text($0.type), .text($0.value)] })
             try insertNodeEvent(id, now, on: connection)
         }
     }
@@ -63,7 +62,7 @@ extension SQLDatastore: NodeWriter {
     package func deleteNode(id: String) async throws -> AttestedNode {
         let now = now()
         let (node, cascaded) = try await change { [self] connection, _ in
-            guard let (rowID, node) = try fetchNode(id, on: connection) else { throw StoreFailure.recordNotFound }
+            guard let (rowID, node) = try fetchNode(id, locked: true, on: connection) else { throw StoreFailure.recordNotFound }
             return (node, try removeNode(node, rowID, now, on: connection))
         }
         logCascade(cascaded)

@@ -3,7 +3,9 @@
 extension Schema {
     /// The statements that create everything in an empty database, in the original's spelling.
     package static func creation(_ dialect: Dialect) -> [String] {
-        tables.map { statement(for: $0, dialect) }
+        // Where each statement stands for itself, a table comes with its indexes, and a creation that was cut off goes on.
+        guard dialect.createsInTransactions else { return tables.map { statement(for: $0, dialect) } }
+        return tables.map { statement(for: $0, dialect) }
             + tables.flatMap { table in table.indexes.map { statement(for: $0, on: table, dialect) } }
     }
 
@@ -37,8 +39,17 @@ extension Schema {
         }
         let columns = parts.joined(separator: ",")
         let key = table.columns.map { dialect.quote($0.name) }.joined(separator: ",")
-        let end = table.isJoinTable ? ", PRIMARY KEY (\(key)))" : " )"
-        return "CREATE TABLE \(dialect.quote(table.name)) (" + columns + end + dialect.tableOptions
+        if dialect.createsInTransactions {
+            let end = table.isJoinTable ? ", PRIMARY KEY (\(key)))" : " )"
+            return "CREATE TABLE \(dialect.quote(table.name)) (" + columns + end + dialect.tableOptions
+        }
+        var keys = table.isJoinTable ? ["PRIMARY KEY (\(key))"] : []
+        keys += table.indexes.map { index in
+            let columns = index.columns.map(dialect.quote).joined(separator: ",")
+            return "\(index.isUnique ? "UNIQUE KEY" : "KEY") \(dialect.quote(index.name)) (\(columns))"
+        }
+        return "CREATE TABLE IF NOT EXISTS \(dialect.quote(table.name)) ("
+            + ([columns] + keys).joined(separator: ",") + ")" + dialect.tableOptions
     }
 
     private static func statement(for index: Index, on table: Table, _ dialect: Dialect) -> String {

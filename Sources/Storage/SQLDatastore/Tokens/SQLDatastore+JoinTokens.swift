@@ -37,7 +37,8 @@ extension SQLDatastore: JoinTokenStore {
     private static func fetch(_ token: String, on connection: any SQLConnection) throws -> JoinToken? {
         var found: JoinToken?
         try connection.query(byToken, [.text(token)]) { row in
-            found = JoinToken(token: row.text(1), expiry: row.integer(2))
+            // Databases may find by texts that differ in case.
+            if row.text(1) == token { found = JoinToken(token: token, expiry: row.integer(2)) }
         }
         return found
     }

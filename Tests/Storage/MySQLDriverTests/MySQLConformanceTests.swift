@@ -1,0 +1,25 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import Datastore
+import SQLDatastore
+import TestKit
+import Testing
+
+@Suite(.enabled(if: ThrowawayServer.mariadbIsInstalled, Comment(rawValue: ThrowawayServer.advice)))
+struct MySQLConformanceTests {
+    @Test("MariaDB is a datastore", arguments: DatastoreConformance.all)
+    func primary(_ check: DatastoreConformance.Check) async throws {
+        let server = try ThrowawayServer.shared(.mariadb)
+        let store = try await openStore(server.createDatabase())
+        try await check.run(store)
+        await store.close()
+    }
+
+    @Test("reading from a streaming replica is never behind one's own writes", arguments: DatastoreConformance.all)
+    func replica(_ check: DatastoreConformance.Check) async throws {
+        let server = try ThrowawayServer.shared(.mariadb)
+        let store = try await openStore(server.createDatabase(), replica: true)
+        try await check.run(store.toleratingStaleness())
+        await store.close()
+    }
+}
