@@ -128,7 +128,10 @@ package protocol FederationStore: Sendable {
     func createFederationRelationship(_ relationship: FederationRelationship) async throws -> FederationRelationship
     func federationRelationship(trustDomain: String) async throws -> FederationRelationship?
     func listFederationRelationships(page: PageRequest?) async throws -> Page<FederationRelationship>
-    func updateFederationRelationship(_ relationship: FederationRelationship) async throws -> FederationRelationship
+    /// - Throws: `not_found`.
+    func updateFederationRelationship(
+        _ relationship: FederationRelationship, fields: RelationshipFields
+    ) async throws -> FederationRelationship
     func deleteFederationRelationship(trustDomain: String) async throws
 }
 

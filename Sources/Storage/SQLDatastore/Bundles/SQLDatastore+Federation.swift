@@ -44,24 +44,27 @@ extension SQLDatastore: FederationStore {
     }
 
     package func updateFederationRelationship(
-        _ relationship: FederationRelationship
+        _ relationship: FederationRelationship, fields: RelationshipFields
     ) async throws -> FederationRelationship {
-        try check(relationship)
+        try check(relationship, fields)
         let now = now()
         return try await pool.write { [self] connection, _ in
-            if let bundle = relationship.bundle { try set(bundle, now, on: connection) }
+            let bundle = fields.contains(.bundle) ? relationship.bundle : nil
+            if let bundle { try set(bundle, now, on: connection) }
             let stored = try fetchRelationship(relationship.trustDomain, locked: true, on: connection)
             guard let stored else { throw StoreFailure.recordNotFound }
-            let (profile, endpointID) = Self.columns(relationship.profile)
+            var updated = stored.relationship
+            if fields.contains(.bundleEndpointURL) { updated.bundleEndpointURL = relationship.bundleEndpointURL }
+            if fields.contains(.profile) { updated.profile = relationship.profile }
+            if let bundle { updated.bundle = bundle }
+            let (profile, endpointID) = Self.columns(updated.profile)
             try connection.execute(
                 bundleStatements.updateRelationship,
                 [
-                    .time(now), .text(relationship.bundleEndpointURL), .text(profile),
+                    .time(now), .text(updated.bundleEndpointURL), .text(profile),
                     // As in the original, going over to https_web keeps the endpoint id of before.
                     .text(endpointID.isEmpty ? stored.endpointID : endpointID), .integer(stored.rowID),
                 ])
-            var updated = relationship
-            if updated.bundle == nil { updated.bundle = stored.relationship.bundle }
             return updated
         }
     }
@@ -105,10 +108,12 @@ extension SQLDatastore: FederationStore {
         }
     }
 
-    private func check(_ relationship: FederationRelationship) throws {
+    private func check(_ relationship: FederationRelationship, _ fields: RelationshipFields = .all) throws {
         if relationship.trustDomain.isEmpty { throw StoreFailure.invalid("trust domain is required") }
-        if relationship.bundleEndpointURL.isEmpty { throw StoreFailure.invalid("bundle endpoint URL is required") }
-        if case .httpsSPIFFE(let id) = relationship.profile, id.isEmpty {
+        if fields.contains(.bundleEndpointURL), relationship.bundleEndpointURL.isEmpty {
+            throw StoreFailure.invalid("bundle endpoint URL is required")
+        }
+        if fields.contains(.profile), case .httpsSPIFFE(let id) = relationship.profile, id.isEmpty {
             throw StoreFailure.invalid("bundle endpoint SPIFFE ID is required")
         }
     }

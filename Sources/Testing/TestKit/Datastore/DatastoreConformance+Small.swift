@@ -25,6 +25,15 @@ extension DatastoreConformance {
             changed.profile = .httpsSPIFFE(endpointID: "spiffe://two.org/x")
             try requireEqual(try await store.updateFederationRelationship(changed), changed)
             try requireEqual(try await store.federationRelationship(trustDomain: "two.org"), changed)
+            var masked = first
+            masked.bundleEndpointURL = ""
+            masked.profile = .httpsWeb
+            masked.bundle = nil
+            let kept = try await store.updateFederationRelationship(masked, fields: .profile)
+            try requireEqual(kept.bundleEndpointURL, first.bundleEndpointURL)
+            try requireEqual(kept.profile, .httpsWeb)
+            try requireEqual(kept.bundle, first.bundle)
+            try requireEqual(try await store.federationRelationship(trustDomain: "one.org"), kept)
             try await store.deleteFederationRelationship(trustDomain: "one.org")
             try requireEqual(try await store.countBundles(), 1)
             try await requireFailure(.notFound, "datastore-sql: record not found") {
