@@ -135,6 +135,25 @@ extension AuthorityMachine {
         throw SpireError(.authorityUnexpected, "invalid authority ID: \(reason)")
     }
 
+    /// Only the authority above an old local one may be given up: what the present one signed still rests on its own.
+    /// - Throws: `authority.unexpected`.
+    package func checkUpstream(subjectKeyID id: String) throws {
+        let reason: String
+        if id.isEmpty {
+            reason = "no subject key ID provided"
+        } else if id == active?.upstreamAuthorityID {
+            // The word is the original's.
+            reason = "unable to use upstream authority singing current authority"
+        } else if id != spare?.upstreamAuthorityID {
+            reason = "upstream authority didn't sign the old local authority"
+        } else if spare?.status != .old {
+            reason = "only upstream authorities signing an old authority can be used"
+        } else {
+            return
+        }
+        throw SpireError(.authorityUnexpected, reason)
+    }
+
     private func named(_ id: String, whenActive: String?) throws -> LocalAuthority {
         if id.isEmpty { throw SpireError(.authorityUnexpected, "no authority ID provided") }
         if let whenActive, id == active?.id { throw SpireError(.authorityUnexpected, whenActive) }

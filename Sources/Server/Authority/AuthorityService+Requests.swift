@@ -72,11 +72,11 @@ extension AuthorityService {
             try machine(.x509).checkTaint(id: id)
             do {
                 try await store.taintX509Authority(trustDomainID: trustDomainID, subjectKeyID: id)
-            } catch let error as SpireError {
-                throw error.while("failed to taint X.509 authority")
+            } catch {
+                throw Self.failed("taint X.509 authority", error)
             }
-            try await refreshBundle()
-            _ = taintedX509Authorities.update { $0.insert(id).inserted }
+            await refreshBundleIfPossible()
+            taintedX509Authorities.update { _ = $0.insert(id) }
             logger.info("X.509 authority tainted successfully", metadata: [LogKey.localAuthorityID: "\(id)"])
             return machine(.x509).spare?.state ?? AuthorityState(authorityID: id, expiresAt: 0)
         }
@@ -90,13 +90,15 @@ extension AuthorityService {
                 .failedPrecondition, "local authority can't be revoked if there is an upstream authority")
         }
         return try await turn.take {
+            _ = try machine(.x509).requireActive()
             try machine(.x509).checkX509Revocation(id: id)
             do {
                 try await store.revokeX509Authority(trustDomainID: trustDomainID, subjectKeyID: id)
-            } catch let error as SpireError {
-                throw error.while("failed to revoke X.509 authority")
+            } catch {
+                throw Self.failed("revoke X.509 authority", error)
             }
-            try await refreshBundle()
+            await refreshBundleIfPossible()
+            logger.info("X.509 authority revoked successfully", metadata: [LogKey.localAuthorityID: "\(id)"])
             return machine(.x509).spare?.state ?? AuthorityState(authorityID: id, expiresAt: 0)
         }
     }
@@ -110,10 +112,11 @@ extension AuthorityService {
             try machine(.jwt).checkTaint(id: id)
             do {
                 let key = try await store.taintJWTAuthority(trustDomainID: trustDomainID, keyID: id)
-                try await refreshBundle()
+                await refreshBundleIfPossible()
+                logger.info("JWT authority tainted successfully", metadata: [LogKey.localAuthorityID: "\(id)"])
                 return AuthorityState(authorityID: key.keyID, expiresAt: key.expiresAt)
-            } catch let error as SpireError {
-                throw error.while("failed to taint JWT authority")
+            } catch {
+                throw Self.failed("taint JWT authority", error)
             }
         }
     }
@@ -123,20 +126,39 @@ extension AuthorityService {
     package func revokeJWTAuthority(id: String) async throws -> AuthorityState {
         try requireEnabled(.jwt)
         return try await turn.take {
-            try await refreshBundle()
+            _ = try machine(.jwt).requireActive()
+            do {
+                try await refreshBundle()
+            } catch {
+                throw Self.failed("revoke JWT authority", error)
+            }
             let published = bundle.value?.jwtAuthorities.map(\.keyID) ?? []
             try machine(.jwt).checkJWTRevocation(id: id, published: published)
             do {
                 let key = try await store.revokeJWTAuthority(trustDomainID: trustDomainID, keyID: id)
-                try await refreshBundle()
+                await refreshBundleIfPossible()
+                logger.info("JWT authority revoked successfully", metadata: [LogKey.localAuthorityID: "\(id)"])
                 return AuthorityState(authorityID: key.keyID, expiresAt: key.expiresAt)
-            } catch let error as SpireError {
-                throw error.while("failed to revoke JWT authority")
+            } catch {
+                throw Self.failed("revoke JWT authority", error)
             }
         }
     }
 
     var trustDomainID: String { settings.trustDomain.id.description }
+
+    /// What was asked for has been done and stored: that it cannot be read back is no failure of it.
+    func refreshBundleIfPossible() async {
+        do {
+            try await refreshBundle()
+        } catch {
+            logger.error("Could not read the trust bundle", metadata: [LogKey.error: "\(error)"])
+        }
+    }
+
+    static func failed(_ what: String, _ error: any Error) -> any Error {
+        error is CancellationError ? error : SpireError(.authorityChange, "failed to \(what)", cause: error)
+    }
 
     func refreshBundle() async throws { bundle.set(try await store.bundle(trustDomainID: trustDomainID)) }
 

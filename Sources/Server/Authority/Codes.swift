@@ -13,6 +13,8 @@ extension SpireError.Code {
     package static let authorityStatus = SpireError.Code("authority.wrong_status", wire: .internal)
     /// A local authority could not be prepared.
     package static let authorityPreparation = SpireError.Code("authority.preparation_failed", wire: .internal)
+    /// A change of the published authorities could not be stored, or its consequences not be carried out.
+    package static let authorityChange = SpireError.Code("authority.change_failed", wire: .internal)
     /// The stored record of this server's authorities cannot be read.
     package static let journalMalformed = SpireError.Code("authority.journal_malformed", wire: .internal)
 }
@@ -21,6 +23,6 @@ extension SpireError.Code {
 package enum AuthorityCodes {
     package static let all: [SpireError.Code] = [
         .authorityUnavailable, .jwtDisabled, .authorityUnexpected, .authorityStatus, .authorityPreparation,
-        .journalMalformed,
+        .authorityChange, .journalMalformed,
     ]
 }

@@ -28,7 +28,7 @@ import Testing
         await #expect(throws: SpireError(.authorityUnexpected, "")) {
             try await server.taintX509Authority(id: prepared.authorityID)
         }
-        await #expect(throws: SpireError(.invalid, "")) { try await server.revokeX509Authority(id: first) }
+        await #expect(throws: SpireError(.authorityChange, "")) { try await server.revokeX509Authority(id: first) }
         _ = try await server.taintX509Authority(id: first)
         #expect(server.taintedX509Authorities.value == [first])
         #expect(server.bundle.value?.x509Authorities.filter(\.tainted).count == 1)

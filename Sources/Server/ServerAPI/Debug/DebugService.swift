@@ -55,8 +55,8 @@ package final class DebugService: APIService {
             throw APIFailure.internal("failed to count entries", error)
         }
         do {
-            // The own bundle is not a federated one.
-            answer.federatedBundlesCount = Int32(clamping: max(0, try await store.countBundles() - 1))
+            // As in the original, the own bundle is counted with the others.
+            answer.federatedBundlesCount = Int32(clamping: try await store.countBundles())
         } catch {
             throw APIFailure.internal("failed to count bundles", error)
         }
@@ -83,7 +83,7 @@ package final class DebugService: APIService {
         return path.map { certificate in
             .with {
                 $0.expiresAt = Int64(certificate.notValidAfter.timeIntervalSince1970)
-                $0.subject = String(describing: certificate.subject)
+                $0.subject = NameText.text(certificate.subject)
                 guard let uri = Self.uri(of: certificate), let id = try? SPIFFEID(uri) else { return }
                 $0.id.trustDomain = id.trustDomain.name
                 $0.id.path = id.path

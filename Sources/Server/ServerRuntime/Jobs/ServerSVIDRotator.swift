@@ -9,17 +9,21 @@ import ServiceLifecycle
 import Synchronization
 import Wire
 
-/// Keeps the server's own certificate valid: issued at start, replaced after half of its lifetime. The key never leaves
-/// this process.
+/// Keeps the server's own certificate valid: issued at start, replaced after half of its lifetime, or when an authority
+/// it hangs from was tainted. The key never leaves this process.
 final class ServerSVIDRotator: Service {
     private struct Current {
         let identity: TLSIdentity
         let rotateAt: Date
+        /// Hex key IDs of the authorities the chain hangs from.
+        let authorities: Set<String>
     }
 
     static let interval: Duration = .seconds(5)
 
     private let issuer: any SVIDIssuer
+    /// Hex subject key IDs of authorities that are no longer to be trusted.
+    private let tainted: Watch<Set<String>>
     private let keyType: KeyType
     private let lane: BlockingLane
     private let time: any TimeSource
@@ -27,9 +31,11 @@ final class ServerSVIDRotator: Service {
     private let current = Mutex<Current?>(nil)
 
     init(
-        issuer: any SVIDIssuer, keyType: KeyType, lane: BlockingLane, time: any TimeSource, logger: Logger
+        issuer: any SVIDIssuer, tainted: Watch<Set<String>> = Watch([]), keyType: KeyType, lane: BlockingLane,
+        time: any TimeSource, logger: Logger
     ) {
         self.issuer = issuer
+        self.tainted = tainted
         self.keyType = keyType
         self.lane = lane
         self.time = time
@@ -58,9 +64,12 @@ final class ServerSVIDRotator: Service {
         logger.debug("Stopping SVID rotator")
     }
 
-    /// Replaces the certificate if half of its lifetime is over, or if there is none.
+    /// Replaces the certificate if half of its lifetime is over, if it hangs from a tainted authority, or if there is none.
     func rotateIfDue() async throws {
-        if let rotateAt = current.withLock({ $0?.rotateAt }), time.now < rotateAt { return }
+        if let current = current.withLock({ $0 }), time.now < current.rotateAt {
+            guard !current.authorities.isDisjoint(with: tainted.value) else { return }
+            logger.info("Server SVID hangs from a tainted authority and is replaced")
+        }
         try await rotate()
     }
 
@@ -80,8 +89,11 @@ final class ServerSVIDRotator: Service {
             ])
         let half = svid.expiresAt.timeIntervalSince(issuedAt) / 2
         let identity = TLSIdentity(chain: svid.chain, key: .local(pkcs8: key.pkcs8))
+        let authorities = Set(
+            svid.chain.compactMap { try? CertificateSummary($0) }.map { Hex.text($0.authorityKeyID) })
         current.withLock {
-            $0 = Current(identity: identity, rotateAt: issuedAt.addingTimeInterval(half))
+            $0 = Current(
+                identity: identity, rotateAt: issuedAt.addingTimeInterval(half), authorities: authorities)
         }
     }
 }
