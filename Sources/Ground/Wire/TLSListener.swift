@@ -17,6 +17,8 @@ package final class TLSListener: Sendable {
         package var handshakeTimeout: TimeAmount = .seconds(20)
         /// Most connections at once that have not finished it; further ones are closed on accept.
         package var maximumHandshakes = 1_000
+        /// Whose PROXY headers are believed. Others may not send one: it is no beginning of a TLS connection.
+        package var trustedProxies: [CIDRBlock] = []
         package init() {}
     }
 
@@ -92,14 +94,31 @@ private final class TLSAcceptor: Sendable {
             return true
         }
         guard isAdmitted else { return channel.eventLoop.makeFailedFuture(ChannelError.eof) }
-        return channel.eventLoop.makeCompletedFuture { try self.setUp(channel) }
+        return channel.eventLoop.makeCompletedFuture { try self.begin(channel) }
             .flatMapErrorThrowing { error in
                 self.handshakes.withLock { $0 -= 1 }
                 throw error
             }
     }
 
-    private func setUp(_ channel: any Channel) throws {
+    /// Waits for a trusted proxy's header; everybody else speaks TLS at once.
+    private func begin(_ channel: any Channel) throws {
+        let remote = channel.remoteAddress
+        guard let remote, configuration.trustedProxies.contains(where: { $0.contains(remote) }) else {
+            return try setUp(channel, address: Self.text(remote))
+        }
+        let reader = ProxyHeaderReader(timeout: configuration.handshakeTimeout) { result in
+            do {
+                try self.setUp(channel, address: try result.get() ?? Self.text(remote))
+            } catch {
+                self.handshakes.withLock { $0 -= 1 }
+                channel.close(promise: nil)
+            }
+        }
+        try channel.pipeline.syncOperations.addHandler(reader)
+    }
+
+    private func setUp(_ channel: any Channel, address: String) throws {
         guard let identity = identity() else { throw ChannelError.eof }
         let verifyClient = self.verifyClient
         let peer = VerifiedPeer()
@@ -107,7 +126,6 @@ private final class TLSAcceptor: Sendable {
         let tls = NIOSSLServerHandler(
             context: context,
             customVerificationCallbackWithMetadata: peer.callback { try await verifyClient($0) })
-        let address = Self.text(channel.remoteAddress)
         let server = self.server
         let waiting = HandshakeHandler(timeout: configuration.handshakeTimeout) { result in
             self.handshakes.withLock { $0 -= 1 }
