@@ -107,12 +107,16 @@ let house: [Wing] = [
                 "Authority", "EntryIndex", "Wire", "RPC", "APIProtos", "Datastore", "Issuance", "PluginAPI",
                 "Groundwork", "SPIFFE", "Telemetry",
             ],
-            needs: ["Logging", "SwiftProtobuf", "NIOCore", "Crypto", "X509"], tests: true,
+            needs: ["Logging", "SwiftProtobuf", "NIOCore", "Crypto", "X509", "SwiftASN1"], tests: true,
             testUses: ["TestKit", "PluginsBasic", "SQLDatastore", "SQLiteDriver"]),
+        Module(
+            "Federation", uses: ["Datastore", "Web", "Wire", "Issuance", "SPIFFETLS", "SPIFFE", "Groundwork"],
+            needs: nio + ["NIOSSL", "X509", "Logging"], tests: true,
+            testUses: ["TestKit", "SQLDatastore", "SQLiteDriver"]),
         Module(
             "ServerRuntime",
             uses: [
-                "ServerAPI", "Authority", "EntryIndex", "Wire", "RPC", "Datastore", "SQLDatastore", "SQLiteDriver",
+                "ServerAPI", "Federation", "Authority", "EntryIndex", "Wire", "RPC", "Datastore", "SQLDatastore", "SQLiteDriver",
                 "PostgresDriver", "MySQLDriver", "PluginsBasic", "PluginAPI", "Issuance", "Telemetry", "Groundwork", "SPIFFE", "SPIFFETLS", "HCL",
                 "APIProtos", "WorkloadProtos",
             ],

@@ -38,6 +38,14 @@ public struct ClientTLS: Sendable {
         ClientTLS(svid: svid, hostName: hostName, roots: roots, options: options)
     }
 
+    /// Presents nothing to a server with a web certificate for `hostName`.
+    /// - Parameter roots: Whom to trust for web certificates; `nil` for the machine's root store.
+    public static func serverOnlyWeb(
+        hostName: String, roots: [Certificate]? = nil, options: TLSOptions = TLSOptions()
+    ) -> ClientTLS {
+        ClientTLS(svid: nil, hostName: hostName, roots: roots, options: options)
+    }
+
     private init(
         svid: (any X509SVIDSource)?, bundles: any X509BundleSource, authorizer: Authorizer, options: TLSOptions
     ) {
@@ -51,7 +59,7 @@ public struct ClientTLS: Sendable {
         self.options = options
     }
 
-    private init(svid: any X509SVIDSource, hostName: String, roots: [Certificate]?, options: TLSOptions) {
+    private init(svid: (any X509SVIDSource)?, hostName: String, roots: [Certificate]?, options: TLSOptions) {
         contexts = Self.contexts(svid) { configuration in
             options.configure(&configuration)
             if let roots {
@@ -60,7 +68,9 @@ public struct ClientTLS: Sendable {
             }
         }
         verifier = nil
-        self.hostName = hostName
+        // An address is not named in the handshake; the certificate has to show the one that was connected to.
+        let isAddress = (try? SocketAddress(ipAddress: hostName, port: 0)) != nil
+        self.hostName = isAddress ? nil : hostName
         self.options = options
     }
 

@@ -41,19 +41,22 @@ package enum Composition {
                 logger: log.logger)
             try await authority.start()
             let rotator = ServerSVIDRotator(
-                issuer: authority, keyType: config.caKeyType, lane: lane, time: time,
-                logger: log.logger(subsystem: "svid_rotator"))
+                issuer: authority, tainted: authority.taintedX509Authorities, keyType: config.caKeyType, lane: lane,
+                time: time, logger: log.logger(subsystem: "svid_rotator"))
             try await rotator.rotate()
             let index = try await entryIndex(config, datastore, log: log, time: time)
+            let federation = try await FederationParts.build(
+                config, relationships: datastore, bundles: watched, cache: bundles, rotator: rotator, group: group,
+                lane: lane, log: log, time: time)
             let services = Services(
                 config: config, plugins: plugins, datastore: datastore, bundles: bundles, watched: watched,
-                issuer: authority, index: index, rotator: rotator, log: log, time: time, random: random)
+                issuer: authority, index: index, rotator: rotator, federation: federation, log: log, time: time, random: random)
             return ServerParts(
                 logger: log.logger, time: time, trustDomain: config.trustDomain, datastore: datastore, group: group,
                 bundles: bundles, authority: Looping { await authority.run() }, serverSVID: rotator,
                 entryIndex: Looping { try await index.run() },
                 otherServers: Looping { try await datastore.followOtherServers() },
-                pruners: pruners(config, datastore, log: log, time: time, random: random),
+                federation: federation, pruners: pruners(config, datastore, log: log, time: time, random: random),
                 endpoints: services.endpoints(on: group))
         } catch {
             try? await group.shutdownGracefully()

@@ -30,6 +30,7 @@ package struct Server: Service {
             helpful("other servers", parts.otherServers),  // hears of what other servers on the database change
         ]
         services += parts.pruners.map { helpful("pruning", $0) }
+        services += parts.federation.services.map { vital($0) }  // foreign bundles, and the own one for others
         services += extras.map { vital($0) }
         services.append(vital(parts.endpoints))  // gRPC over TLS and over the admin socket
         var configuration = ServiceGroupConfiguration(

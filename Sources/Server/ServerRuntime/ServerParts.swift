@@ -21,6 +21,7 @@ package struct ServerParts: Sendable {
     let serverSVID: ServerSVIDRotator
     let entryIndex: Looping
     let otherServers: Looping
+    let federation: FederationParts
     let pruners: [Pruner]
     let endpoints: Endpoints
 

@@ -30,6 +30,7 @@ struct Services {
     let issuer: AuthorityService
     let index: EntryIndex
     let rotator: ServerSVIDRotator
+    let federation: FederationParts
     let log: LogSystem
     let time: any TimeSource
     let random: any RandomSource
@@ -52,7 +53,9 @@ struct Services {
         aging.maximumConnectionAge = Self.connectionAge
         let rotator = rotator
         return Endpoints(
-            settings: .init(host: config.bindAddress, port: config.bindPort, socketPath: config.socketPath),
+            settings: .init(
+                host: config.bindAddress, port: config.bindPort, socketPath: config.socketPath,
+                trustedProxies: config.proxyProtocolTrustedCIDRs),
             group: group,
             tcpServer: RPCServer(
                 services: remote, interceptors: [authorizer], configuration: aging,
@@ -77,6 +80,9 @@ struct Services {
             SVIDService(
                 trustDomain: config.trustDomain, issuer: issuer, authorized: index, bundles: bundles,
                 jwtEnabled: !config.jwtSVIDsAreDisabled, lanes: System.coreCount),
+            TrustDomainService(
+                store: datastore, bundles: bundles, refresher: federation.refresher, changes: federation.changes),
+            LocalAuthorityService(authorities: issuer),
         ]
     }
 

@@ -195,19 +195,31 @@ import Testing
     func pending() {
         let found = problems(
             Self.required + """
-                federation { bundle_endpoint { profile "https_spiffe" {} } }
+                federation { bundle_endpoint { profile "https_web" { acme { tos_accepted = true } } } }
                 profiling_enabled = false
-                proxy_protocol_trusted_cidrs = ["10.0.0.0/8"]
                 experimental { require_pq_kem = true }
                 """,
             Self.plugins + "telemetry { Prometheus { port = 1 } }\nhealth_checks { listener_enabled = true }")
         #expect(found.allSatisfy { $0.kind == .notImplemented && $0.position != nil })
         #expect(
             found.map(\.key) == [
-                "server.proxy_protocol_trusted_cidrs", "server.federation", "server.experimental.require_pq_kem",
+                "server.federation.bundle_endpoint.profile.\"https_web\".acme", "server.experimental.require_pq_kem",
                 "telemetry.Prometheus", "health_checks.listener_enabled",
             ])
         #expect(found.first?.message.contains("is not implemented in this release") == true)
+    }
+
+    @Test("trusted proxies are ranges of addresses; each that is none is named with its place")
+    func proxies() throws {
+        let config = try decode(Self.required + "proxy_protocol_trusted_cidrs = [\"10.0.0.0/8\", \"fd00::/8\"]")
+        #expect(config.proxyProtocolTrustedCIDRs.count == 2)
+        let found = problems(Self.required + "proxy_protocol_trusted_cidrs = [\"10.0.0.0/8\", \"10.0.0.1\", \"x\"]")
+        #expect(
+            found.map(\.message) == [
+                "invalid proxy_protocol_trusted_cidrs value \"10.0.0.1\": invalid CIDR address: 10.0.0.1",
+                "invalid proxy_protocol_trusted_cidrs value \"x\": invalid CIDR address: x",
+            ])
+        #expect(found.allSatisfy { $0.position != nil })
     }
 
     @Test("lifetimes a rotating CA cannot grant in full are warned about")

@@ -6,8 +6,6 @@ import Telemetry
 extension ServerConfig {
     /// Keys that are known and read, but whose work is not done yet. Delete a line when its work is done.
     static let pending: [PendingKey<ServerConfig>] = [
-        PendingKey("server.proxy_protocol_trusted_cidrs") { !$0.proxyProtocolTrustedCIDRs.isEmpty },
-        PendingKey("server.federation") { $0.federation != nil },
         PendingKey("server.profiling_enabled") { $0.profiling.isEnabled },
         PendingKey("server.experimental.auth_opa_policy_engine") { $0.experimental.authPolicyEngineIsConfigured },
         PendingKey("server.experimental.require_pq_kem") { $0.experimental.requiresPQKEM },

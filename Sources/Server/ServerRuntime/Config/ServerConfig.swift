@@ -4,6 +4,7 @@ package import HCL
 package import Issuance
 package import SPIFFE
 package import Telemetry
+package import Wire
 
 /// A server's configuration: plain values, all defaults filled in, every rule checked.
 ///
@@ -42,7 +43,7 @@ package struct ServerConfig: Sendable {
     /// `nil` never removes expired agents.
     package var nodePruning: NodePruning?
     /// Address ranges whose PROXY headers are believed; empty turns PROXY protocol off.
-    package var proxyProtocolTrustedCIDRs: [String] = []
+    package var proxyProtocolTrustedCIDRs: [CIDRBlock] = []
     package var federation: Federation?
     package var experimental = Experimental()
     package var profiling = Profiling()

@@ -75,6 +75,10 @@ extension ServerConfigReader {
         acme.email = block.string("email")?.value ?? ""
         acme.acceptsTermsOfService = block.bool("tos_accepted")?.value ?? false
         block.finish(section: "bundle endpoint ACME", isTolerant: !isRequired)
+        diagnostics.report(
+            .notImplemented, key: block.path,
+            "ACME is not implemented in this release; use serving_cert_file, or the https_spiffe profile",
+            at: block.position)
         guard isRequired else { return acme }
         for (key, value) in [("domain_name", acme.domainName), ("email", acme.email)] where value.isEmpty {
             report(

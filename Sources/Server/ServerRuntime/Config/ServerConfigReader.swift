@@ -4,6 +4,7 @@ import HCL
 import Issuance
 import SPIFFE
 import Telemetry
+import Wire
 
 /// Turns a parsed file and the flags into a `ServerConfig`, reporting everything that is wrong on the way.
 struct ServerConfigReader {
@@ -114,8 +115,7 @@ struct ServerConfigReader {
             limits.finish(section: "ratelimit")
         }
         pruning(&config, server)
-        config.proxyProtocolTrustedCIDRs = resolver.strings(
-            "server.proxy_protocol_trusted_cidrs", file: server.strings("proxy_protocol_trusted_cidrs"))
+        config.proxyProtocolTrustedCIDRs = trustedProxies(server)
         config.profiling.isEnabled = server.bool("profiling_enabled")?.value ?? false
         config.profiling.port = server.int("profiling_port")?.value ?? 0
         config.profiling.everySeconds = server.int("profiling_freq")?.value ?? 0
@@ -138,6 +138,20 @@ struct ServerConfigReader {
                 at: resolver.lastPosition)
         }
         return absolute
+    }
+
+    private mutating func trustedProxies(_ server: HCLBlock) -> [CIDRBlock] {
+        let key = "server.proxy_protocol_trusted_cidrs"
+        let texts = resolver.strings(key, file: server.strings("proxy_protocol_trusted_cidrs"))
+        let position = resolver.lastPosition
+        return texts.compactMap { text in
+            do {
+                return try CIDRBlock(text)
+            } catch {
+                report(key, "invalid proxy_protocol_trusted_cidrs value \"\(text)\": \(error)", at: position)
+                return nil
+            }
+        }
     }
 
     private mutating func adminIDs(_ server: HCLBlock) -> [SPIFFEID] {

@@ -18,6 +18,8 @@ struct Endpoints: Service {
         var host: String
         var port: Int
         var socketPath: String
+        /// Whose PROXY headers tell where agents really are.
+        var trustedProxies: [CIDRBlock] = []
     }
 
     /// Where the server is reached once it listens.
@@ -43,9 +45,11 @@ struct Endpoints: Service {
     func run() async throws {
         logger.debug("Initializing API endpoints")
         let clients = clients
+        var limits = TLSListener.Configuration()
+        limits.trustedProxies = settings.trustedProxies
         let tcp = try await TLSListener.bind(
-            host: settings.host, port: settings.port, group: group, server: tcpServer, identity: identity,
-            verifyClient: { try await clients.verify($0) })
+            host: settings.host, port: settings.port, group: group, server: tcpServer, configuration: limits,
+            identity: identity, verifyClient: { try await clients.verify($0) })
         let local: UnixListener
         do {
             try SocketFolder.prepare(settings.socketPath)
