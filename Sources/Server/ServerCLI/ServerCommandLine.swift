@@ -11,19 +11,49 @@ package enum ServerCommandLine {
         EntryCreate.self, EntryUpdate.self, EntryDelete.self, EntryShow.self, EntryCount.self,
         AgentList.self, AgentCount.self, AgentShow.self, AgentBan.self, AgentEvict.self, AgentPurge.self,
         BundleShow.self, BundleList.self, BundleSet.self, BundleDelete.self, BundleCount.self,
+        FederationCreate.self, FederationUpdate.self, FederationDelete.self, FederationList.self, FederationShow.self,
+        FederationRefresh.self,
         X509Mint.self, JWTMint.self,
+        LocalAuthorityX509Show.self, LocalAuthorityX509Prepare.self, LocalAuthorityX509Activate.self,
+        LocalAuthorityX509Taint.self, LocalAuthorityX509Revoke.self,
+        LocalAuthorityJWTShow.self, LocalAuthorityJWTPrepare.self, LocalAuthorityJWTActivate.self,
+        LocalAuthorityJWTTaint.self, LocalAuthorityJWTRevoke.self,
+        UpstreamAuthorityTaint.self, UpstreamAuthorityRevoke.self,
+        LoggerGet.self, LoggerSet.self, LoggerReset.self, DebugGetInfo.self,
     ]
 
     /// Commands that print their failures themselves, in full.
     private static let plain: Set<String> = [RunCommand.name, ValidateCommand.name, DevCommand.name]
 
     static let program = CommandLineProgram(
-        name: "spire-server", version: Version.text, commands: commands,
+        name: "spire-server", version: Version.text, commands: commands, facts: manual,
         failurePrefix: { plain.contains($0) ? "" : "Error: " })
 
     /// Runs one command line, the program's own name left out.
     /// - Returns: the exit code.
     package static func run(_ arguments: [String], _ console: Console = .process()) async -> Int32 {
         await program.run(arguments, console)
+    }
+
+    private static var manual: ManualFacts {
+        var facts = ManualFacts()
+        facts.summary = "the SPIRE server: identities for a trust domain, and the commands that administer it"
+        facts.description =
+            "Runs a server, or talks to a running one over its local socket. Results go to standard output, failures to standard error."
+        facts.environment = [
+            .init("SPIRE_SERVER_PRIVATE_SOCKET", "The local socket, when neither -socketPath nor -instance is given."),
+            .init(
+                "SPIRE_SERVER_PRIVATE_SOCKET_TEMPLATE",
+                "A path in which %i stands for the name that -instance gives."),
+        ]
+        facts.files = [
+            .init("conf/server/server.conf", "The configuration file, unless -config names another."),
+            .init(ServerConnectionFlags.fallback, "The local socket."),
+        ]
+        facts.signals = [
+            .init("SIGINT, SIGTERM", "Stops the server gracefully."),
+            .init("SIGUSR2", "Opens the log file anew, after it was moved away."),
+        ]
+        return facts
     }
 }

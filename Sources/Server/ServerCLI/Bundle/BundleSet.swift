@@ -2,10 +2,8 @@
 
 import APIProtos
 import CLISupport
-import FoundationEssentials
 import RPC
 import SPIFFE
-import X509
 
 struct BundleSet: Command {
     static let name = "bundle set"
@@ -34,7 +32,11 @@ struct BundleSet: Command {
             throw CommandFailure("unable to load bundle data: \(error)")
         }
         var request = Spire_Api_Server_Bundle_V1_BatchSetFederatedBundleRequest()
-        request.bundle = [try bundle(data, format)]
+        request.bundle = [
+            try format.read(
+                data, TrustDomain(id.value), malformedPEM: "unable to parse bundle data",
+                malformedDocument: "unable to parse to spiffe bundle")
+        ]
         let wanted = request
         let response = try await connection.withServer(console) { client in
             do {
@@ -59,42 +61,5 @@ struct BundleSet: Command {
                 console.out("bundle set.\n")
             }
         }
-    }
-
-    private func bundle(_ data: [UInt8], _ format: BundleFormat) throws -> Spire_Api_Types_Bundle {
-        let trustDomain = try TrustDomain(id.value)
-        var bundle = Spire_Api_Types_Bundle()
-        bundle.trustDomain = trustDomain.name
-        func authority(_ certificate: Certificate) -> Spire_Api_Types_X509Certificate {
-            var authority = Spire_Api_Types_X509Certificate()
-            authority.asn1 = Data(certificate.der)
-            return authority
-        }
-        switch format {
-        case .pem:
-            do {
-                bundle.x509Authorities = try Certificate.sequence(pem: String(decoding: data, as: UTF8.self))
-                    .map(authority)
-            } catch {
-                throw CommandFailure("unable to parse bundle data: \(error)")
-            }
-        case .spiffe:
-            let document: SPIFFEBundle
-            do {
-                document = try SPIFFEBundle(trustDomain, document: data)
-            } catch {
-                throw CommandFailure("unable to parse to spiffe bundle: \(error)")
-            }
-            bundle.x509Authorities = document.x509Authorities.map(authority)
-            bundle.jwtAuthorities = document.jwtAuthorities.map { key in
-                var out = Spire_Api_Types_JWTKey()
-                out.keyID = key.keyID
-                out.publicKey = Data(key.publicKey.spki)
-                return out
-            }
-            if let hint = document.refreshHint { bundle.refreshHint = hint.components.seconds }
-            bundle.sequenceNumber = document.sequenceNumber
-        }
-        return bundle
     }
 }

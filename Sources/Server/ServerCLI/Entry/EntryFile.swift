@@ -28,11 +28,20 @@ enum EntryFile {
         }
     }
 
+    private static func id(_ key: String, _ fields: LooseObject) throws -> Spire_Api_Types_SPIFFEID {
+        let text = try fields.string(key)
+        do {
+            return try Spire_Api_Types_SPIFFEID(parsing: text)
+        } catch {
+            throw CommandFailure("\(key) \(GoText.quoted(text)): \(error.message)")
+        }
+    }
+
     private static func convert(_ fields: LooseObject) throws -> Spire_Api_Types_Entry {
         var entry = Spire_Api_Types_Entry()
         entry.id = try fields.string("entry_id")
-        entry.spiffeID = try Spire_Api_Types_SPIFFEID(parsing: fields.string("spiffe_id"))
-        entry.parentID = try Spire_Api_Types_SPIFFEID(parsing: fields.string("parent_id"))
+        entry.spiffeID = try id("spiffe_id", fields)
+        entry.parentID = try id("parent_id", fields)
         entry.selectors = try fields.list("selectors").map { value in
             let pair = try LooseObject(value, "a selector")
             var selector = Spire_Api_Types_Selector()

@@ -9,15 +9,17 @@ package struct CommandLineProgram: Sendable {
     let names: Set<String>
     /// Put before the message of a failed command, such as `Error: `.
     private let failurePrefix: @Sendable (String) -> String
+    let facts: ManualFacts
 
     package init(
-        name: String, version: String, commands: [any Command.Type],
+        name: String, version: String, commands: [any Command.Type], facts: ManualFacts = ManualFacts(),
         failurePrefix: @escaping @Sendable (String) -> String
     ) {
         self.name = name
         self.version = version
         self.commands = Dictionary(commands.map { ($0.name, $0) }, uniquingKeysWith: { first, _ in first })
         self.failurePrefix = failurePrefix
+        self.facts = facts
         var names = Set(self.commands.keys)
         for name in self.commands.keys {
             var words = name.split(separator: " ")
@@ -35,11 +37,18 @@ package struct CommandLineProgram: Sendable {
     /// Runs one command line, without the program's own name.
     /// - Returns: the exit code: 0 for success and for help that was asked for, 127 for no such command, else 1.
     package func run(_ arguments: [String], _ console: Console) async -> Int32 {
+        // A shell that completes asks before anything else is looked at.
+        if let typed = console.environment["COMP_LINE"] {
+            let point = console.environment["COMP_POINT"].flatMap { Int($0) }
+            for word in completions(of: typed, upTo: point) { console.out(word + "\n") }
+            return 0
+        }
         let line = CommandWords(arguments, names: names)
         if line.asksForVersion {
             console.err(version + "\n")
             return 0
         }
+        if line.name.isEmpty, let done = special(line.leadingFlags, console) { return done }
         guard names.contains(line.name) else {
             console.err(overview())
             return line.asksForHelp && line.name.isEmpty ? 0 : 127
@@ -59,6 +68,29 @@ package struct CommandLineProgram: Sendable {
             return 1
         }
         return await run(type, line.rest, console)
+    }
+
+    /// Flags of the program itself. - Returns: the exit code, `nil` when there is none of them.
+    private func special(_ flags: [String], _ console: Console) -> Int32? {
+        let wanted = Set(flags.map { $0.hasPrefix("--") ? String($0.dropFirst()) : $0 })
+        if wanted.contains("-man") {
+            console.out(manual())
+            return 0
+        }
+        let installs = wanted.contains("-autocomplete-install")
+        let removes = wanted.contains("-autocomplete-uninstall")
+        guard installs || removes else { return nil }
+        guard installs != removes else {
+            console.err("Either the autocomplete install or uninstall flag may be specified, but not both.\n")
+            return 1
+        }
+        do {
+            try CompletionInstaller(program: name, environment: console.environment).change(installs ? .install : .remove)
+            return 0
+        } catch {
+            console.err("\(error)\n")
+            return 1
+        }
     }
 
     private func run(_ type: any Command.Type, _ arguments: [String], _ console: Console) async -> Int32 {

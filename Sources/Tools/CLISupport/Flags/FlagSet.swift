@@ -133,6 +133,14 @@ package final class FlagSet {
         leftOver = Array(rest)
     }
 
+    /// Every flag, by name.
+    package var described: [Description] {
+        entries.sorted { $0.key < $1.key }.map { name, entry in
+            Description(
+                name: name, kind: entry.kind, help: entry.help, shownDefault: entry.shownDefault, isBool: entry.isBool)
+        }
+    }
+
     /// The block printed for `-h` and wrong flags.
     package var usage: String {
         var text = "Usage of \(name):\n"
