@@ -138,7 +138,7 @@ private final class TLSAcceptor: Sendable {
             }
             server.serve(on: channel, peer: who).whenFailure { _ in channel.close(promise: nil) }
         }
-        try channel.pipeline.syncOperations.addHandlers([tls, waiting])
+        try channel.pipeline.syncOperations.addHandlers([tls, CompactReads(), waiting])
     }
 
     /// `ip:port`, IPv6 in brackets, as Go prints addresses.
