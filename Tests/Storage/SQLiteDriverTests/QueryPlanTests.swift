@@ -69,6 +69,16 @@ import Testing
         }
     }
 
+    @Test("counting everything reads the smallest index and no table")
+    func counting() throws {
+        for connection in try databases(lying: false) + databases(lying: true) {
+            let range = try RowRange(nil, .sqlite)
+            let query = try EntryQuery.make(EntryFilter(), range, counting: true, on: connection, .sqlite)
+            let steps = try plan(try #require(query).sql, nil, connection)
+            #expect(steps.count == 1 && steps[0].hasSuffix("USING COVERING INDEX idx_registered_entries_expiry"))
+        }
+    }
+
     @Test("every shape of listing has one plan, and reads by the index meant for it", arguments: 0..<64)
     func listings(shape: Int) throws {
         var filter = EntryFilter()

@@ -14,6 +14,8 @@ struct EntryEncoder: Sendable {
     /// Number of the repeated field the entries stand in.
     private let field: UInt64
     private var out = HandwrittenMessage.begin()
+    /// Entries on their way into `out`: an array takes many small pieces sooner than a buffer does.
+    private var pending: [UInt8] = []
     private(set) var count = 0
     /// Entries that cannot be shown, because a stored ID is no SPIFFE ID.
     private(set) var unreadable: [String] = []
@@ -24,24 +26,42 @@ struct EntryEncoder: Sendable {
         self.field = UInt64(field)
     }
 
-    mutating func append(_ entry: RegistrationEntry) {
+    mutating func append(contentsOf entries: some Sequence<RegistrationEntry>) {
+        for entry in entries {
+            append(entry)
+            if pending.count >= 64 << 10 { flush() }
+        }
+        flush()
+    }
+
+    private mutating func flush() {
+        out.writeBytes(pending)
+        pending.removeAll(keepingCapacity: true)
+    }
+
+    private mutating func append(_ entry: RegistrationEntry) {
         guard let spiffeID = ids.parts(entry.spiffeID), let parentID = ids.parts(entry.parentID) else {
             unreadable.append(entry.id)
             return
         }
         var size = FieldCounter()
         Self.write(entry, spiffeID, parentID, mask, to: &size)
-        out.key(field, .bytes)
-        out.varint(UInt64(size.count))
-        Self.write(entry, spiffeID, parentID, mask, to: &out)
+        pending.key(field, .bytes)
+        pending.varint(UInt64(size.count))
+        Self.write(entry, spiffeID, parentID, mask, to: &pending)
         count += 1
     }
 
-    mutating func append(contentsOf entries: some Sequence<RegistrationEntry>) { for entry in entries { append(entry) } }
-
     /// Writes a field that follows the entries.
-    mutating func append(_ field: UInt64, _ text: String) { out.text(field, text) }
-    mutating func append(_ field: UInt64, _ flag: Bool) { out.flag(field, flag) }
+    mutating func append(_ field: UInt64, _ text: String) {
+        pending.text(field, text)
+        flush()
+    }
+
+    mutating func append(_ field: UInt64, _ flag: Bool) {
+        pending.flag(field, flag)
+        flush()
+    }
 
     /// The message, ready to be sent; nothing stays here.
     /// - Throws: `resourceExhausted` when it is too large for gRPC.
@@ -153,15 +173,15 @@ private struct FieldCounter: FieldSink {
     mutating func raw(_ text: Substring) { count += text.utf8.count }
 }
 
-extension ByteBuffer: FieldSink {
+extension [UInt8]: FieldSink {
     fileprivate mutating func varint(_ value: UInt64) {
         var rest = value
         while rest >= 0x80 {
-            writeInteger(UInt8(truncatingIfNeeded: rest) | 0x80)
+            append(UInt8(truncatingIfNeeded: rest) | 0x80)
             rest >>= 7
         }
-        writeInteger(UInt8(truncatingIfNeeded: rest))
+        append(UInt8(truncatingIfNeeded: rest))
     }
-    fileprivate mutating func raw(_ text: String) { writeString(text) }
-    fileprivate mutating func raw(_ text: Substring) { writeSubstring(text) }
+    fileprivate mutating func raw(_ text: String) { append(contentsOf: text.utf8) }
+    fileprivate mutating func raw(_ text: Substring) { append(contentsOf: text.utf8) }
 }

@@ -57,9 +57,9 @@ struct EntryRows {
         ) { row in
             type = row.text(2, unless: type)
             let selector = Selector(type: type, value: row.text(3))
-            selectors.add(row.integer(0), order: row.integer(1), selector) { flush($0, $1, \.selectors) }
+            selectors.add(row.integer(0), order: row.integer(1), selector) { flush($0, $1) { $0.selectors = $1 } }
         }
-        selectors.end { flush($0, $1, \.selectors) }
+        selectors.end { flush($0, $1) { $0.selectors = $1 } }
 
         var names = Merge<String>()
         try connection.query(
@@ -68,9 +68,9 @@ struct EntryRows {
             WHERE \(restricted("d.registered_entry_id"))
             """, values
         ) { row in
-            names.add(row.integer(0), order: row.integer(1), row.text(2)) { flush($0, $1, \.dnsNames) }
+            names.add(row.integer(0), order: row.integer(1), row.text(2)) { flush($0, $1) { $0.dnsNames = $1 } }
         }
-        names.end { flush($0, $1, \.dnsNames) }
+        names.end { flush($0, $1) { $0.dnsNames = $1 } }
 
         var domains = Merge<String>()
         var domain = ""
@@ -83,17 +83,17 @@ struct EntryRows {
             """, values
         ) { row in
             domain = row.text(2, unless: domain)
-            domains.add(row.integer(0), order: row.integer(1), domain) { flush($0, $1, \.federatesWith) }
+            domains.add(row.integer(0), order: row.integer(1), domain) { flush($0, $1) { $0.federatesWith = $1 } }
         }
-        domains.end { flush($0, $1, \.federatesWith) }
+        domains.end { flush($0, $1) { $0.federatesWith = $1 } }
     }
 
     /// Rows of deleted entries may be left behind by the original; they find no entry here.
     private mutating func flush<Value>(
-        _ id: Int64, _ values: [Value], _ field: WritableKeyPath<RegistrationEntry, [Value]>
+        _ id: Int64, _ values: [Value], _ set: (inout RegistrationEntry, [Value]) -> Void
     ) {
         guard let index = position(of: id) else { return }
-        entries[index][keyPath: field] = values
+        set(&entries[index], values)
     }
 
     private var cursor = 0
@@ -118,24 +118,27 @@ private struct Merge<Value> {
     private var owner: Int64 = 0
     private var values: [Value] = []
     private var orders: [Int64] = []
+    private var isOrdered = true
 
     mutating func add(_ id: Int64, order: Int64, _ value: Value, _ flush: (Int64, [Value]) -> Void) {
         if id != owner {
             end(flush)
             owner = id
         }
+        if let last = orders.last, last > order { isOrdered = false }
         values.append(value)
         orders.append(order)
     }
 
     mutating func end(_ flush: (Int64, [Value]) -> Void) {
         if values.isEmpty { return }
-        if values.count == 1 {
-            flush(owner, [values[0]])
+        if isOrdered {
+            flush(owner, values.map { $0 })
         } else {
             let sorted = orders.indices.sorted { orders[$0] < orders[$1] }
             flush(owner, sorted.map { values[$0] })
         }
+        isOrdered = true
         values.removeAll(keepingCapacity: true)
         orders.removeAll(keepingCapacity: true)
     }
