@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 package import FoundationEssentials
-package import Groundwork
+import Groundwork
 package import Issuance
 package import SPIFFE
 
