@@ -175,11 +175,14 @@ class Cluster:
         self.name = database.create()
         self.servers = [
             Server(folder / f"s{number}", settings=settings, datastore=database.plugin(self.name)) for number in range(count)]
+        self.gateway = Gateway(*(("127.0.0.1", server.port) for server in self.servers))
+
+    def start(self):
+        """All at once, on an empty database."""
         for server in self.servers:
             server.start(wait=False)
         for server in self.servers:
             server.wait_healthy()
-        self.gateway = Gateway(*(("127.0.0.1", server.port) for server in self.servers))
 
     def stop(self):
         for server in self.servers:

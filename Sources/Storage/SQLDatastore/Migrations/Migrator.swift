@@ -37,8 +37,8 @@ struct Migrator {
 
     func run(on connection: any SQLConnection) throws {
         while true {
-            // Usually nothing is to be done, and nobody need wait.
-            let (finding, _) = try examine(connection)
+            // Usually nothing is to be done, and nobody need wait. Another server may be creating everything meanwhile.
+            let (finding, _) = try examine(connection, isAlone: false)
             switch finding {
             case .current: return
             case .different(let version): return warn(version)
@@ -88,9 +88,11 @@ struct Migrator {
     }
 
     /// Looks, and changes nothing.
+    /// - Parameter isAlone: False while another server may be creating the schema: then tables that have come since a look
+    ///   for `migrations` tell nothing, and emptiness is for a look under the lock to judge.
     /// - Throws: `unknown` with the original's texts for a schema that cannot be used.
     /// - Returns: also the release the schema was last used by; empty without a schema.
-    func examine(_ connection: any SQLConnection) throws -> (Finding, release: String) {
+    func examine(_ connection: any SQLConnection, isAlone: Bool = true) throws -> (Finding, release: String) {
         var stored: (version: Int64, code: String)?
         if try connection.exists(dialect.tableExists, [.text("migrations")]) {
             try connection.query("SELECT version, code_version FROM migrations ORDER BY id LIMIT 1", []) { row in
@@ -98,7 +100,7 @@ struct Migrator {
             }
         }
         guard let (version, code) = stored else {
-            try checkEmpty(connection)
+            if isAlone { try checkEmpty(connection) }
             return (.empty, "")
         }
         if isDisabled { return (try withoutMigrating(version, code), code) }
