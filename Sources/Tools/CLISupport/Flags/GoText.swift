@@ -37,9 +37,8 @@ package enum GoText {
     /// Reads a span such as `1h30m` or `500ms`.
     package static func parseDuration(_ text: String) -> Duration? {
         var rest = text[...]
-        var sign = 1.0
-        if rest.hasPrefix("-") || rest.hasPrefix("+") {
-            sign = rest.hasPrefix("-") ? -1 : 1
+        let isNegative = rest.hasPrefix("-")
+        if isNegative || rest.hasPrefix("+") {
             rest = rest.dropFirst()
         }
         if rest == "0" { return .zero }
@@ -59,7 +58,8 @@ package enum GoText {
             guard value * unit.1 < 9.2e9 else { return nil }
             total += .nanoseconds(Int64((value * unit.1 * 1e9).rounded()))
         }
-        return total * sign
+        // Multiplying by a sign would be done in floating point, and inexact.
+        return isNegative ? .zero - total : total
     }
 
     /// Writes a span: `1h0m5s`, `3.25ms`, `5s`, `0s`.
