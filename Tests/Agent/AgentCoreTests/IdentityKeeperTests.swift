@@ -147,6 +147,28 @@ struct IdentityKeeperTests {
         }
     }
 
+    @Test("a server whose clock is ahead does not make an agent throw its SVID away")
+    func wrongClock() async throws {
+        let rig = try await Rig(entries: [entry("a")])
+        try await rig.keeper.initialize()
+        let status = try permissionDenied(.agentExpired)
+        try await rig.running { rig in
+            rig.server.state.withLock { $0.failure = status }
+            for _ in 0..<2 {
+                await rig.clock.sleepers(2)
+                rig.clock.advance(by: .seconds(10))
+                await rig.server.nextSynchronization()
+            }
+            #expect(!rig.storage.data.svid.isEmpty)
+            rig.server.state.withLock { $0.failure = nil }
+            await rig.clock.sleepers(2)
+            rig.clock.advance(by: .seconds(30))
+            await rig.server.nextSynchronization()
+        }
+        #expect(rig.storage.data.svid == rig.keeper.agentSVID.chain)
+        #expect(Verdict(status, hasExpired: true) == .reattest)
+    }
+
     @Test("a banned agent removes its SVID and ends")
     func banned() async throws {
         let rig = try await Rig()

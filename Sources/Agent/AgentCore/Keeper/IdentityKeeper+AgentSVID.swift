@@ -22,7 +22,7 @@ extension IdentityKeeper {
             } catch let error as CancellationError {
                 throw error
             } catch {
-                let verdict = Verdict(error)
+                let verdict = self.verdict(on: error)
                 if verdict != .goOn { throw LifeError(verdict: verdict, underlying: error) }
                 let action = canReattest ? "reattest agent" : "rotate agent SVID"
                 guard agentSVID.notAfter > clocks.time.now else {

@@ -35,7 +35,7 @@ extension IdentityKeeper {
             } catch let error as CancellationError {
                 throw error
             } catch {
-                let verdict = Verdict(error)
+                let verdict = self.verdict(on: error)
                 if verdict != .goOn { throw try await forgetIdentity(LifeError(verdict: verdict, underlying: error)) }
                 if (error as? SpireError)?.isUnknownAuthority == true, settings.rebootstrap.mode != .never {
                     try await distrust(error)
@@ -81,7 +81,7 @@ extension IdentityKeeper {
             throw error
         } catch {
             logger.error("Synchronize failed", metadata: [LogKey.error: "\(error)"])
-            let verdict = Verdict(error)
+            let verdict = self.verdict(on: error)
             if verdict != .goOn { throw LifeError(verdict: verdict, underlying: error) }
             if (error as? SpireError)?.isUnknownAuthority == true { try await distrust(error) }
             return false
@@ -96,7 +96,7 @@ extension IdentityKeeper {
             throw error
         } catch {
             logger.error("Failed to sign awaited SVIDs", metadata: [LogKey.error: "\(error)"])
-            let verdict = Verdict(error)
+            let verdict = self.verdict(on: error)
             if verdict != .goOn { throw LifeError(verdict: verdict, underlying: error) }
             return false
         }

@@ -144,6 +144,11 @@ package final class IdentityKeeper: Sendable {
         }
     }
 
+    /// What a failed call means for this agent.
+    func verdict(on error: any Error) -> Verdict {
+        Verdict(error, hasExpired: agentSVID.notAfter <= clocks.time.now)
+    }
+
     /// Removes the SVID the server refuses, so that the next start attests anew.
     func forgetIdentity(_ error: LifeError) async throws -> any Error {
         let isBanned = error.verdict == .banned

@@ -13,7 +13,9 @@ package enum Verdict: Sendable, Equatable {
     case reattest
     case banned
 
-    package init(_ error: any Error) {
+    /// - Parameter hasExpired: Whether the agent's SVID has ended by its own clock. Only then is a server believed that
+    ///   says so: one with a wrong clock must not make agents throw away identities they cannot get again.
+    package init(_ error: any Error, hasExpired: Bool = true) {
         guard let status = error as? RPCStatus ?? (error as? SpireError)?.cause as? RPCStatus,
             status.code == .permissionDenied
         else {
@@ -25,6 +27,7 @@ package enum Verdict: Sendable, Equatable {
                 continue
             }
             switch details.reason {
+            case .agentExpired where !hasExpired: continue
             case .agentExpired, .agentNotAttested, .agentNotActive, .agentMustReattest:
                 self = .reattest
                 return
