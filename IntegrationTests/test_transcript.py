@@ -176,7 +176,7 @@ def test_the_originals_session(samples, make_server, make_agent):
         if problems:
             failures.append("$ " + command[:200] + "\n  " + "\n  ".join(problems))
     assert not failures, "\n\n".join(failures)
-    assert compared >= 60
+    assert compared >= 72
 
 
 def listing(lines, missing):

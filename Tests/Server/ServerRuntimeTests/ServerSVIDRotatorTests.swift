@@ -16,10 +16,7 @@ import Testing
     @Test("the server's certificate is replaced once half of its lifetime is over, and the key with it")
     func half() async throws {
         let time = ManualClock()
-        let issuer = CountingIssuer(time: time)
-        let rotator = ServerSVIDRotator(
-            issuer: issuer, keyType: .ecP256, lane: BlockingLane("test", width: 1), time: time,
-            logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
+        let rotator = rotator(time)
         #expect(rotator.identity == nil)
         try await rotator.rotateIfDue()
         #expect(rotator.chain == [[1]])
@@ -29,6 +26,25 @@ import Testing
         time.advance(by: .seconds(1))
         try await rotator.rotateIfDue()
         #expect(rotator.chain == [[2]])
+    }
+
+    @Test("a certificate dated by a clock that was ahead is replaced once the clock is right")
+    func clockStep() async throws {
+        let time = ManualClock()
+        let rotator = rotator(time)
+        try await rotator.rotateIfDue()
+        time.step(by: .seconds(-9))
+        try await rotator.rotateIfDue()
+        #expect(rotator.chain == [[1]])
+        time.step(by: .seconds(-7200))
+        try await rotator.rotateIfDue()
+        #expect(rotator.chain == [[2]])
+    }
+
+    private func rotator(_ time: ManualClock) -> ServerSVIDRotator {
+        ServerSVIDRotator(
+            issuer: CountingIssuer(time: time), keyType: .ecP256, lane: BlockingLane("test", width: 1), time: time,
+            logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
     }
 }
 

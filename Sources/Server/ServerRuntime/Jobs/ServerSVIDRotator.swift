@@ -14,12 +14,15 @@ import Wire
 final class ServerSVIDRotator: Service {
     private struct Current {
         let identity: TLSIdentity
+        let issuedAt: Date
         let rotateAt: Date
         /// Hex key IDs of the authorities the chain hangs from.
         let authorities: Set<String>
     }
 
     static let interval: Duration = .seconds(5)
+    /// How many seconds before its issuance a certificate's validity begins.
+    private static let backdating = 10.0
 
     private let issuer: any SVIDIssuer
     /// Hex subject key IDs of authorities that are no longer to be trusted.
@@ -64,9 +67,12 @@ final class ServerSVIDRotator: Service {
         logger.debug("Stopping SVID rotator")
     }
 
-    /// Replaces the certificate if half of its lifetime is over, if it hangs from a tainted authority, or if there is none.
+    /// Replaces the certificate if half of its lifetime is over, if it hangs from a tainted authority, if the clock that
+    /// dated it was ahead so that nobody accepts it yet, or if there is none.
     func rotateIfDue() async throws {
-        if let current = current.withLock({ $0 }), time.now < current.rotateAt {
+        if let current = current.withLock({ $0 }), time.now < current.rotateAt,
+            time.now >= current.issuedAt.addingTimeInterval(-Self.backdating)
+        {
             guard !current.authorities.isDisjoint(with: tainted.value) else { return }
             logger.info("Server SVID hangs from a tainted authority and is replaced")
         }
@@ -93,7 +99,7 @@ final class ServerSVIDRotator: Service {
             svid.chain.compactMap { try? CertificateSummary($0) }.map { Hex.text($0.authorityKeyID) })
         current.withLock {
             $0 = Current(
-                identity: identity, rotateAt: issuedAt.addingTimeInterval(half), authorities: authorities)
+                identity: identity, issuedAt: issuedAt, rotateAt: issuedAt.addingTimeInterval(half), authorities: authorities)
         }
     }
 }
