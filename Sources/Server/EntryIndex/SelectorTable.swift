@@ -9,27 +9,30 @@ struct SelectorTable: Sendable {
         var count: Int32
     }
 
-    private var numbers = ShardedMap<Selector, Int32>()
+    private var numbers = SlotFinder()
     private var uses = Slots<Use>()
 
     func selector(_ number: Int32) -> Selector { uses[number].selector }
 
-    func number(of selector: Selector) -> Int32? { numbers[selector] }
+    func number(of selector: Selector) -> Int32? {
+        numbers.find(SlotFinder.hash(selector)) { uses[$0].selector == selector }
+    }
 
     mutating func acquire(_ selector: Selector) -> Int32 {
-        if let known = numbers[selector] {
+        let hash = SlotFinder.hash(selector)
+        if let known = numbers.find(hash, { uses[$0].selector == selector }) {
             uses[known].count += 1
             return known
         }
         let number = uses.add(Use(selector: selector, count: 1))
-        numbers[selector] = number
+        numbers.insert(hash, number)
         return number
     }
 
     mutating func release(_ number: Int32) {
         uses[number].count -= 1
         guard uses[number].count == 0 else { return }
-        numbers[uses[number].selector] = nil
+        numbers.remove(SlotFinder.hash(uses[number].selector), number)
         uses.remove(number, empty: Use(selector: Selector(type: "", value: ""), count: 0))
     }
 }
