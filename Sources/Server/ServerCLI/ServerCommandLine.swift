@@ -24,6 +24,7 @@ package enum ServerCommandLine {
         LocalAuthorityChange<JWTAuthorityCalls, RevokeAuthority>.self,
         UpstreamAuthorityTaint.self, UpstreamAuthorityRevoke.self,
         LoggerGet.self, LoggerSet.self, LoggerReset.self, DebugGetInfo.self,
+        MigratePlan.self,
     ]
 
     /// Commands that print their failures themselves, in full.

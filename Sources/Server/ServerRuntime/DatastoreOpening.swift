@@ -39,7 +39,9 @@ package struct DatastoreOpening: Sendable {
         return datastore
     }
 
-    private var configuration: SQLDatastoreConfiguration {
+    private var configuration: SQLDatastoreConfiguration { Self.configuration(settings) }
+
+    static func configuration(_ settings: ServerPlugins.SQL) -> SQLDatastoreConfiguration {
         var configuration = SQLDatastoreConfiguration(connectionString: settings.connectionString)
         configuration.readOnlyConnectionString = settings.readOnlyConnectionString
         configuration.disableMigration = settings.migrationIsDisabled

@@ -39,6 +39,24 @@ package enum SQLiteDatastore {
         }
     }
 
+    /// What starting a server would do to the schema. Changes nothing, and makes no file.
+    package static func plan(_ configuration: SQLDatastoreConfiguration) async throws -> MigrationPlan {
+        let location = try SQLiteLocation(configuration.connectionString)
+        return try await BlockingLane("datastore.plan", width: 1).run {
+            // A database that is not there yet is an empty one.
+            let exists = location.path.map { access($0, F_OK) == 0 } ?? false
+            do {
+                let connection = try SQLiteConnection(
+                    opening: exists ? location.uri : "file::memory:",
+                    flags: exists ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, pragmas: [])
+                defer { connection.close() }
+                return try MigrationPlan.make(on: connection, .sqlite)
+            } catch {
+                throw explained(error, location)
+            }
+        }
+    }
+
     /// Pages of the database kept in memory by each connection; the operating system caches the file anyway.
     private static let writerCache = "PRAGMA cache_size = -4096"
     private static let readerCache = "PRAGMA cache_size = -1024"

@@ -13,6 +13,8 @@ package struct MigrationPlan: Sendable {
     package var release: String
     /// In order; empty when the schema is used as it is.
     package var steps: [Step]
+    /// Whether each step is one transaction; else the database commits every statement.
+    package var isAtomic: Bool
 
     package struct Step: Sendable {
         /// For people, such as `schema 23 to 24`.
@@ -31,7 +33,7 @@ package struct MigrationPlan: Sendable {
             defer { connection.rollback() }
             let (finding, release) = try migrator.examine(connection)
             var plan = MigrationPlan(
-                databaseType: dialect.name, schema: Schema.version, release: release, steps: [])
+                databaseType: dialect.name, schema: Schema.version, release: release, steps: [], isAtomic: dialect.createsInTransactions)
             switch finding {
             case .current: break
             case .different(let version): plan.schema = version
