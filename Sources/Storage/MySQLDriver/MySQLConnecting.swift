@@ -17,7 +17,11 @@ struct MySQLConnecting {
     private let location: MySQLLocation
     private let files: MySQLTLSFiles
 
-    init(_ library: LibMariaDB, _ location: MySQLLocation, _ files: MySQLTLSFiles) {
+    private let isPatient: Bool
+
+    /// - Parameter isPatient: Lets statements take an hour.
+    init(_ library: LibMariaDB, _ location: MySQLLocation, _ files: MySQLTLSFiles, isPatient: Bool) {
+        self.isPatient = isPatient
         self.library = library
         self.location = location
         self.files = files
@@ -52,10 +56,11 @@ struct MySQLConnecting {
             withUnsafePointer(to: value) { _ = library.call.mysql_options(handle, Int32(option), $0) }
         }
         try set(SPIRE_MYSQL_SET_CHARSET_NAME, location.charset)
-        set(SPIRE_MYSQL_OPT_CONNECT_TIMEOUT, number: location.connectTimeout == 0 ? 10 : location.connectTimeout)
-        // A server that is gone without a word is noticed; statements of ours end long before.
-        set(SPIRE_MYSQL_OPT_READ_TIMEOUT, number: location.readTimeout == 0 ? 60 : location.readTimeout)
-        set(SPIRE_MYSQL_OPT_WRITE_TIMEOUT, number: location.writeTimeout == 0 ? 30 : location.writeTimeout)
+        set(SPIRE_MYSQL_OPT_CONNECT_TIMEOUT, number: location.connectTimeout == 0 ? 5 : location.connectTimeout)
+        // A server that is gone without a word is noticed; statements of ours end before, migrations need not.
+        let patience: UInt32 = isPatient ? 3600 : 15
+        set(SPIRE_MYSQL_OPT_READ_TIMEOUT, number: location.readTimeout == 0 ? patience : location.readTimeout)
+        set(SPIRE_MYSQL_OPT_WRITE_TIMEOUT, number: location.writeTimeout == 0 ? 15 : location.writeTimeout)
         set(SPIRE_MYSQL_OPT_LOCAL_INFILE, number: 0)
         if location.allowsCleartextPasswords { set(SPIRE_MYSQL_ENABLE_CLEARTEXT_PLUGIN, flag: true) }
         switch location.tls {

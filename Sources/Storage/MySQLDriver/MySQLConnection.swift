@@ -34,7 +34,7 @@ final class MySQLConnection: SQLConnection, @unchecked Sendable {
 
     /// - Parameter mustBeWritable: Passes over servers that are read-only.
     init(
-        _ location: MySQLLocation, _ files: MySQLTLSFiles, mustBeWritable: Bool,
+        _ location: MySQLLocation, _ files: MySQLTLSFiles, mustBeWritable: Bool, isPatient: Bool = false,
         trace: (@Sendable (String) -> Void)? = nil
     ) throws {
         library = try LibMariaDB.load()
@@ -43,7 +43,7 @@ final class MySQLConnection: SQLConnection, @unchecked Sendable {
         let places = location.hosts.isEmpty ? [nil] : location.hosts.map(Optional.some)
         for place in places {
             do {
-                handle = try MySQLConnecting(library, location, files).connect(to: place)
+                handle = try MySQLConnecting(library, location, files, isPatient: isPatient).connect(to: place)
                 try prepareSession(location, mustBeWritable)
                 return
             } catch let one as SQLFailure {
@@ -66,6 +66,10 @@ final class MySQLConnection: SQLConnection, @unchecked Sendable {
         try ask("SELECT VERSION(), @@global.read_only") { row in
             serverVersion = row[0]
             isReadOnly = row[1] != "0"
+        }
+        if serverVersion.contains("MariaDB") {
+            // Its planner would read all selectors there are to answer for the few rows of a listing.
+            try executeOnce("SET SESSION optimizer_switch = 'exists_to_in=off'")
         }
         if mustBeWritable {
             if isReadOnly { throw SQLFailure(.lost, "the server is read-only") }
@@ -150,7 +154,7 @@ final class MySQLConnection: SQLConnection, @unchecked Sendable {
         holdsLocks = true
         for slot in slots {
             var got = false
-            try ask("SELECT GET_LOCK(CONCAT('spire.', LEFT(MD5(DATABASE()), 16), '.\(slot)'), 30)") { got = $0[0] == "1" }
+            try ask("SELECT GET_LOCK(CONCAT('spire.', LEFT(MD5(DATABASE()), 16), '.\(slot)'), 10)") { got = $0[0] == "1" }
             if !got { throw SQLFailure(.retryable, "another server holds a lock for too long") }
         }
     }

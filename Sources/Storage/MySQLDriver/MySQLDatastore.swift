@@ -21,7 +21,8 @@ package enum MySQLDatastore {
         return try await BlockingLane("datastore.open", width: 1).run {
             do {
                 logger.info("Opening SQL database", metadata: ["db_type": "mysql"])
-                let connection = try MySQLConnection(location, files, mustBeWritable: true, trace: trace)
+                let connection = try MySQLConnection(
+                    location, files, mustBeWritable: true, isPatient: true, trace: trace)
                 defer { connection.close() }
                 logger.info(
                     "Connected to SQL database",

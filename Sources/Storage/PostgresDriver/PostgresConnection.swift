@@ -33,6 +33,7 @@ final class PostgresConnection: SQLConnection, @unchecked Sendable {
     private var unread = 0
 
     private(set) var changeCount: Int64 = 0
+    private var countAtBegin: Int64 = 0
     private(set) var commitTicket: String?
 
     private static let statementLimit = 256
@@ -91,6 +92,7 @@ final class PostgresConnection: SQLConnection, @unchecked Sendable {
         transaction = .announced
         announces = false
         commitTicket = nil
+        countAtBegin = changeCount
     }
 
     func commit() throws {
@@ -100,7 +102,7 @@ final class PostgresConnection: SQLConnection, @unchecked Sendable {
             return
         }
         if isAborted { throw SQLFailure(.other, "pq: current transaction is aborted") }
-        let hasChanged = commitTicket != nil
+        let hasChanged = changeCount != countAtBegin
         do {
             let announces = announces && mayAnnounce
             if announces {

@@ -61,12 +61,12 @@ package struct PostgresLocation: Sendable {
         }
         add("gssencmode", "disable", unless: "PGGSSENCMODE")
         add("fallback_application_name", "spire-server")
-        add("connect_timeout", "10", unless: "PGCONNECT_TIMEOUT")
-        // A server that is gone without a word is noticed within half a minute, not after hours.
+        add("connect_timeout", "5", unless: "PGCONNECT_TIMEOUT")
+        // A server that is gone without a word is noticed within a quarter of a minute, not after hours.
         add("keepalives_idle", "10")
-        add("keepalives_interval", "5")
+        add("keepalives_interval", "2")
         add("keepalives_count", "3")
-        add("tcp_user_timeout", "30000")
+        add("tcp_user_timeout", "15000")
         let hosts = parameters["host"] ?? parameters["hostaddr"] ?? environment("PGHOST") ?? ""
         if mustBeWritable, hosts.contains(",") { add("target_session_attrs", "read-write", unless: "PGTARGETSESSIONATTRS") }
         parameters["client_encoding"] = "UTF8"

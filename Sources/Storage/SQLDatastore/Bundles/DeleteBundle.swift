@@ -11,7 +11,7 @@ struct DeleteBundle {
 
     func callAsFunction(_ trustDomainID: String, _ mode: BundleDeletion) throws {
         let statements = store.bundleStatements
-        guard let bundle = try connection.number(statements.rowID, [.text(trustDomainID)]) else {
+        guard let bundle = try connection.number(statements.rowID + statements.lock, [.text(trustDomainID)]) else {
             throw StoreFailure.recordNotFound
         }
         let rows = try connection.numbers(statements.federatedEntries, [.integer(bundle)])

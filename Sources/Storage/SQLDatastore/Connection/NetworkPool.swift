@@ -61,6 +61,8 @@ package final class NetworkPool: SQLPool {
     private static let pauses: [Duration] = [
         .zero, .milliseconds(20), .milliseconds(100), .milliseconds(300), .seconds(1), .seconds(2), .seconds(2), .seconds(2),
     ]
+    /// After so long nothing is tried again: a caller waits, and a server that answers late is as bad as none.
+    private static let patience: Duration = .seconds(15)
     /// Conflicts tried again without a pause.
     private static let conflicts = 20
 
@@ -151,6 +153,10 @@ package final class NetworkPool: SQLPool {
             try connection.begin(.write)
             result = try body(connection, mode)
         } catch {
+            if error is WriteAlone {
+                connection.rollback()
+                return .needsToBeAlone
+            }
             let leftSomething = connection.isAborted || connection.changeCount != before
             connection.rollback()
             if leftSomething, mode == .shared, (error as? SQLFailure)?.isOfTheTransaction != true { return .needsToBeAlone }
@@ -184,13 +190,14 @@ package final class NetworkPool: SQLPool {
     ) async throws -> Result {
         var losses = 0
         var conflicts = 0
+        let begun = time.uptime
         while true {
             do {
                 return try await lane.run(body)
             } catch let failure as SQLFailure {
                 if state.withLock({ $0.isClosed }) { throw Self.closed }
                 switch failure.kind {
-                case .lost where losses < Self.pauses.count:
+                case .lost where losses < Self.pauses.count && time.uptime - begun < Self.patience:
                     try await time.sleep(for: Self.pauses[losses])
                     losses += 1
                 case .retryable where conflicts < Self.conflicts:

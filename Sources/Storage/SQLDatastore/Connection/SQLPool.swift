@@ -29,3 +29,6 @@ package enum WriteMode: Sendable {
     /// Nobody else is in the transaction; savepoints may be used. Comes only after an attempt that threw.
     case alone
 }
+
+/// Thrown by a write that wants to be run again, alone.
+struct WriteAlone: Error {}

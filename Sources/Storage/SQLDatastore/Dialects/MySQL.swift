@@ -11,6 +11,7 @@ extension Dialect {
         quote: { "`" + $0 + "`" },
         access: { index in " FORCE INDEX (\(index ?? "PRIMARY"))" },
         orderedJoin: "STRAIGHT_JOIN",
+        unionSubquery: { union in "SELECT x.registered_entry_id FROM (\(union)) AS x" },
         rowLock: " FOR UPDATE",
         comparesLoosely: true,
         isRemote: true,

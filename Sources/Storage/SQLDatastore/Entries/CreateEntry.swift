@@ -29,14 +29,7 @@ struct CreateEntry {
             let bundle = try bundleRow(trustDomainID)
             if !federated.contains(bundle) { federated.append(bundle) }
         }
-        let rowID = try connection.insert(
-            statements.insert,
-            [
-                .time(now), .time(now), .text(entry.id), .text(entry.spiffeID), .text(entry.parentID),
-                .integer(entry.x509SVIDTTL), .bool(entry.admin), .bool(entry.downstream), .integer(entry.expiresAt),
-                .integer(Int64(0)), .bool(entry.storeSVID), .text(entry.hint), .integer(entry.jwtSVIDTTL),
-                try AttributesBlob.encode(entry.additionalAttributes),
-            ])
+        let rowID = try connection.insert(statements.insert, try store.insertValues(entry, now))
         try store.insertSelectors(entry.selectors, rowID, now, on: connection)
         try store.insertDNSNames(entry.dnsNames, rowID, now, on: connection)
         try store.insertFederated(federated, rowID, on: connection)
@@ -55,6 +48,16 @@ struct CreateEntry {
 }
 
 extension SQLDatastore {
+    /// A row of a new entry, for `EntryStatements.insert`.
+    func insertValues(_ entry: RegistrationEntry, _ now: SQLTime) throws -> [SQLValue] {
+        [
+            .time(now), .time(now), .text(entry.id), .text(entry.spiffeID), .text(entry.parentID),
+            .integer(entry.x509SVIDTTL), .bool(entry.admin), .bool(entry.downstream), .integer(entry.expiresAt),
+            .integer(Int64(0)), .bool(entry.storeSVID), .text(entry.hint), .integer(entry.jwtSVIDTTL),
+            try AttributesBlob.encode(entry.additionalAttributes),
+        ]
+    }
+
     func insertSelectors(
         _ selectors: [Selector], _ rowID: Int64, _ now: SQLTime, on connection: any SQLConnection
     ) throws {

@@ -124,7 +124,7 @@ struct SelectorSet {
         switch behavior {
         case .any, .subset:
             let union = [String](repeating: rows, count: selectors.count).joined(separator: " UNION ")
-            conditions.append(("e.id IN (\(union))", all))
+            conditions.append(("e.id IN (\(dialect.unionSubquery(union)))", all))
         case .exact, .superset:
             for selector in selectors {
                 conditions.append(("e.id IN (\(rows))", [.text(selector.type), .text(selector.value)]))

@@ -10,6 +10,8 @@ struct EntryStatements: Sendable {
     let byEntryID: String
     let byRowID: String
     let insert: String
+    /// For `insertMany`.
+    let insertHead: String
     let update: String
     let delete: String
     let expired: String
@@ -49,11 +51,11 @@ struct EntryStatements: Sendable {
             SELECT e.id FROM registered_entries AS e\(dialect.access("idx_registered_entries_expiry")) \
             WHERE e.expiry > 0 AND e.expiry < ? ORDER BY e.id LIMIT ?
             """
-        insert = """
+        insertHead = """
             INSERT INTO registered_entries (created_at, updated_at, entry_id, spiffe_id, parent_id, ttl, admin, \
-            downstream, expiry, revision_number, store_svid, hint, jwt_svid_ttl, additional_attributes) \
-            VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+            downstream, expiry, revision_number, store_svid, hint, jwt_svid_ttl, additional_attributes) VALUES\u{20}
             """
+        insert = insertHead + "(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
         update = """
             UPDATE registered_entries SET updated_at = ?, spiffe_id = ?, parent_id = ?, ttl = ?, admin = ?, \
             downstream = ?, expiry = ?, revision_number = ?, store_svid = ?, hint = ?, jwt_svid_ttl = ?, \

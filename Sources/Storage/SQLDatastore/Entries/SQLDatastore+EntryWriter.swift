@@ -23,20 +23,46 @@ extension SQLDatastore: EntryWriter {
     ) async throws -> [Result<EntryCreation, SpireError>] {
         if entries.isEmpty { return [] }
         let now = now()
-        let prepared = entries.map { entry in Result { try self.prepared(entry) } }
+        let prepared = entries.map { entry -> Result<RegistrationEntry, SpireError> in
+            do {
+                return .success(try self.prepared(entry))
+            } catch {
+                return .failure(error as? SpireError ?? SpireError(.unknown, "datastore-sql: \(error)"))
+            }
+        }
         let keys = prepared.compactMap { entry in (try? entry.get()).map(SerialKey.entry) }
         return try await change { [self] connection, mode in
             try connection.serialize(on: keys)
-            var create = CreateEntry(store: self, connection: connection, now: now)
-            let results = try prepared.map { entry in
-                try separately(connection, mode) { try create(try entry.get()) }
-            }
+            let results =
+                try together(prepared, now, connection, mode) ?? oneByOne(prepared, now, connection, mode)
             let created: [String] = results.compactMap { result in
                 if case .success(.created(let entry)) = result { entry.id } else { nil }
             }
             try insertEntryEvents(created, now, on: connection)
             return results
         }
+    }
+
+    /// - Returns: `nil` when that is not the way.
+    private func together(
+        _ entries: [Result<RegistrationEntry, SpireError>], _ now: SQLTime, _ connection: any SQLConnection,
+        _ mode: WriteMode
+    ) throws -> [Result<EntryCreation, SpireError>]? {
+        guard pool.dialect.isRemote, mode == .shared, entries.count >= CreateEntries.fewest else { return nil }
+        do {
+            return try CreateEntries(store: self, connection: connection, now: now)(entries)
+        } catch let failure as SQLFailure where !failure.isOfTheTransaction {
+            // One of them cannot be; which one shows when each stands for itself.
+            throw WriteAlone()
+        }
+    }
+
+    private func oneByOne(
+        _ entries: [Result<RegistrationEntry, SpireError>], _ now: SQLTime, _ connection: any SQLConnection,
+        _ mode: WriteMode
+    ) throws -> [Result<EntryCreation, SpireError>] {
+        var create = CreateEntry(store: self, connection: connection, now: now)
+        return try entries.map { entry in try separately(connection, mode) { try create(try entry.get()) } }
     }
 
     /// Runs one of many operations of a transaction such that its failure leaves nothing of it behind and does not
