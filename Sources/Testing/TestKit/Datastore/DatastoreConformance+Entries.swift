@@ -58,6 +58,33 @@ extension DatastoreConformance {
             }
             try requireEqual(try await store.countEntries(EntryFilter()), 300)
         },
+        Check("a batch comes back as it was made, doubles within it told apart") { store in
+            for name in ["one", "two"] { _ = try await store.createBundle(TrustBundle(trustDomainID: "spiffe://\(name).org")) }
+            let there = try await store.add(.sample("/3", "uid:3", "gid:3"))
+            var batch: [RegistrationEntry] = (0..<70).map { number in
+                var entry = RegistrationEntry.sample("/\(number)", "uid:\(number)", "gid:\(number)")
+                if number % 2 == 0 { entry.dnsNames = ["b\(number)", "a\(number)"] }
+                if number % 3 == 0 { entry.federatesWith = ["spiffe://one.org", "spiffe://two.org"] }
+                if number % 5 == 0 { entry.additionalAttributes = .init(jwtSVIDIncludeJTI: true) }
+                entry.hint = "h\(number)"
+                return entry
+            }
+            batch.append(.sample("/7", "gid:7", "uid:7"))
+            let results = try await store.createEntries(batch).map { try $0.get() }
+            var made: [RegistrationEntry] = []
+            var similar: [RegistrationEntry] = []
+            for result in results {
+                switch result {
+                case .created(let entry): made.append(entry)
+                case .similar(let entry): similar.append(entry)
+                }
+            }
+            try requireEqual(made.count, 69)
+            try requireEqual(similar, [there, made[6]])
+            let listed = try await store.listEntries(EntryFilter(), page: nil).items
+            try requireEqual(listed, [there] + made)
+            try requireEqual(try await store.entryEvents(after: 0).map(\.key), listed.map(\.id))
+        },
         Check("entries that make no sense are refused with SPIRE's texts") { store in
             func refuse(_ text: String, _ change: (inout RegistrationEntry) -> Void) async throws {
                 var entry = RegistrationEntry.sample()

@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package import Datastore
+import Groundwork
+import Synchronization
+
+extension SharedDatastoreConformance {
+    /// Creates entries by all stores at once while `disturb` runs, until some get through again afterwards; then compares
+    /// what was answered with what is there.
+    ///
+    /// - Parameter reading: Gives the store that is asked what is there.
+    /// - Throws: `ConformanceFailure` when something that was answered is not there, or something is there twice.
+    package static func keepsWhatItAnswers(
+        _ stores: [any Datastore], while disturb: () async throws -> Void, reading: () async throws -> any Datastore
+    ) async throws {
+        let progress = WritingProgress()
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            for (index, store) in (stores + stores + stores).enumerated() {
+                group.addTask {
+                    var number = 0
+                    while !progress.isOver {
+                        let id = "e\(index)-\(number)"
+                        number += 1
+                        do {
+                            _ = try await store.createEntry(.sample("/\(id)", id: id))
+                            progress.note(id)
+                        } catch let error as SpireError where error.code == .unavailable {
+                            // Not answered: it may be there or not.
+                        }
+                    }
+                }
+            }
+            do {
+                try await disturb()
+                // Some of them have to get through again.
+                let before = progress.answered.count
+                while progress.answered.count < before + 20 { try await Task.sleep(for: .milliseconds(10)) }
+            } catch {
+                progress.end()
+                throw error
+            }
+            progress.end()
+            try await group.waitForAll()
+        }
+        let store = try await reading()
+        let found = try await store.listEntries(EntryFilter(), page: nil).items
+        let lost = progress.answered.subtracting(found.map(\.id))
+        try require(lost.isEmpty, "answered and lost: \(lost.sorted())")
+        try requireEqual(Set(found.map(\.spiffeID)).count, found.count)
+        try requireEqual(try await store.entryEvents(after: 0).count, found.count)
+    }
+}
+
+private final class WritingProgress: Sendable {
+    private let state = Mutex<(isOver: Bool, answered: Set<String>)>((false, []))
+
+    var isOver: Bool { state.withLock { $0.isOver } }
+    var answered: Set<String> { state.withLock { $0.answered } }
+    func note(_ id: String) { state.withLock { _ = $0.answered.insert(id) } }
+    func end() { state.withLock { $0.isOver = true } }
+}
