@@ -21,6 +21,10 @@ struct LoadOptions: Sendable {
     var first = 0
     var token = ""
     var server = ""
+    /// A server's admin socket.
+    var api = ""
+    /// The user the measured entries are for.
+    var uid = 0
     /// After the measurement, wait for end of input before going away, so that memory can be read.
     var hold = false
 
@@ -40,6 +44,8 @@ struct LoadOptions: Sendable {
             case "-shape": shape = rest.next() ?? shape
             case "-first": first = rest.next().flatMap(Int.init) ?? first
             case "-token": token = rest.next() ?? ""
+            case "-api": api = rest.next() ?? ""
+            case "-uid": uid = rest.next().flatMap(Int.init) ?? uid
             case "-server": server = rest.next() ?? ""
             default: print("unknown option \(name)")
             }

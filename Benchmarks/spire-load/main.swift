@@ -19,12 +19,14 @@ case "list-entries": try await AdminLoad(options, group).listEntries()
 case "count-entries": try await AdminLoad(options, group).countEntries()
 case "authorized": try await AgentLoad(options, group).authorized()
 case "sign-batches": try await AgentLoad(options, group).signBatches()
+case "entry-to-workload": try await PushLoad(options, group).entryToWorkload()
 default:
     print(
         """
         usage: spire-load SCENARIO -socket PATH [-callers N] [-seconds S] [-fresh] [-count N] [-batch N] [-parent ID]
                           [-token T -server HOST:PORT] [-shape distinct|same-id|same-selector] [-first N]
+                          [-api PATH -uid N]
         scenarios: x509-fetch jwt-fetch streams mint-x509 mint-jwt create-entries list-entries count-entries
-                   sign-batches authorized
+                   sign-batches authorized entry-to-workload
         """)
 }

@@ -93,6 +93,7 @@ enum Composition {
             identity: { credentials.svid.tlsIdentity }, authorities: { credentials.authorities })
         var settings = KeeperSettings(trustDomain: config.trustDomain)
         settings.syncInterval = config.experimental.syncInterval
+        settings.usesPush = config.experimental.usesSyncAuthorizedEntries
         settings.workloadKeyType = config.workloadX509SVIDKeyType
         settings.availabilityTarget = config.availabilityTarget
         settings.x509CacheLimit = config.x509SVIDCacheMaxSize

@@ -10,7 +10,10 @@ struct AuthorizationTree: Sendable {
         var path: String
         /// Entries and agents that refer to it.
         var uses: Int32 = 0
-        var children: [Int32] = []
+        /// The first entry whose parent it is, aliases left out; -1 for none.
+        var firstChild: Int32 = -1
+        /// The first entry whose SPIFFE ID it is, aliases included; -1 for none.
+        var firstTwin: Int32 = -1
         var agent: Int32 = -1
     }
 
@@ -31,7 +34,9 @@ struct AuthorizationTree: Sendable {
     private var vertexSlots = ShardedMap<String, Int32>()
     private var selectors = SelectorTable()
     /// Aliases by one of their selectors.
-    private var aliases = ShardedMap<Int32, [Int32]>(shards: 64)
+    private(set) var aliases = ShardedMap<Int32, NumberSet>()
+    /// Agents by each of their selectors.
+    private(set) var agentsBySelector = ShardedMap<Int32, NumberSet>()
 
     private var lastParent: (id: String, path: String?) = ("", nil)
 
@@ -42,44 +47,15 @@ struct AuthorizationTree: Sendable {
     var entryCount: Int { entries.count }
     var agentCount: Int { agents.count }
 
-    // MARK: Questions
-
-    /// Entries the agent may obtain, without aliases. An agent that is unknown, or expired at `now`, has no aliases.
-    func authorized(agentID: String, now: Int64) -> [Int32] {
-        guard let path = path(of: agentID), let start = vertexSlots[path] else { return [] }
-        var found: [Int32] = []
-        var visited: Set<Int32> = [start]
-        var queue: [Int32] = [start]
-        for alias in aliases(of: start, now: now) where visited.insert(entries[alias].spiffeID).inserted {
-            queue.append(entries[alias].spiffeID)
-        }
-        while let vertex = queue.popLast() {
-            for entry in vertices[vertex].children {
-                found.append(entry)
-                let next = entries[entry].spiffeID
-                // Leaves, which are most, need not be remembered.
-                if !vertices[next].children.isEmpty, visited.insert(next).inserted { queue.append(next) }
-            }
-        }
-        return found
-    }
-
-    private func aliases(of vertex: Int32, now: Int64) -> [Int32] {
-        let slot = vertices[vertex].agent
-        guard slot >= 0, agents[slot].expiresAt >= now else { return [] }
-        let known = Set(agents[slot].selectors)
-        var found: [Int32] = []
-        for selector in known {
-            guard let filed = aliases[selector] else { continue }
-            for alias in filed where entries[alias].selectors.allSatisfy(known.contains) { found.append(alias) }
-        }
-        return found
-    }
-
     func slot(ofEntry id: String) -> Int32? { entrySlots[EntryKey(id)] }
+    func slot(of key: EntryKey) -> Int32? { entrySlots[key] }
+
+    /// The vertex of an ID of this trust domain, if anything refers to it.
+    func vertex(ofID id: String) -> Int32? { path(of: id).flatMap { vertexSlots[$0] } }
+    func vertex(ofPath path: String) -> Int32? { vertexSlots[path] }
 
     /// Writes entries out in full. Siblings share their parent's text.
-    func unpacked(_ slots: [Int32]) -> [RegistrationEntry] {
+    func unpacked(_ slots: some Sequence<Int32>) -> [RegistrationEntry] {
         var parent: Int32 = -1
         var parentID = ""
         return slots.map { slot in
@@ -98,10 +74,10 @@ struct AuthorizationTree: Sendable {
             entry.admin = packed.flags.contains(.admin)
             entry.downstream = packed.flags.contains(.downstream)
             entry.storeSVID = packed.flags.contains(.storeSVID)
-            entry.expiresAt = packed.expiresAt
             entry.revisionNumber = packed.revisionNumber
             entry.createdAt = packed.createdAt
             if let rest = packed.rest {
+                entry.expiresAt = rest.expiresAt
                 entry.federatesWith = rest.federatesWith
                 entry.dnsNames = rest.dnsNames
                 entry.hint = rest.hint
@@ -111,82 +87,162 @@ struct AuthorizationTree: Sendable {
         }
     }
 
-    // MARK: Changes
+    // MARK: Entries
 
     /// Adds the entry or replaces the one with its id. Entries outside the trust domain are left out.
-    mutating func set(_ entry: RegistrationEntry) {
+    mutating func set(_ entry: RegistrationEntry, _ concern: inout Concern) {
         let key = EntryKey(entry.id)
-        remove(key)
-        guard let spiffeID = path(of: entry.spiffeID), let parent = parentPath(of: entry.parentID) else { return }
+        guard let spiffeID = path(of: entry.spiffeID), let parent = parentPath(of: entry.parentID) else {
+            return remove(key, &concern)
+        }
+        let numbers = entry.selectors.map { selectors.acquire($0) }
+        if let slot = entrySlots[key], keepsPlace(slot, spiffeID: spiffeID, parent: parent, selectors: numbers) {
+            for number in entries[slot].selectors { selectors.release(number) }
+            fill(slot, from: entry, selectors: numbers)
+            if !entries[slot].flags.contains(.alias) { concern.changed(key, under: entries[slot].parent, self) }
+            return
+        }
+        remove(key, &concern)
         var packed = PackedEntry()
         packed.key = key
         packed.spiffeID = acquireVertex(spiffeID)
         packed.parent = acquireVertex(parent)
-        packed.x509SVIDTTL = entry.x509SVIDTTL
-        packed.jwtSVIDTTL = entry.jwtSVIDTTL
-        if entry.admin { packed.flags.insert(.admin) }
-        if entry.downstream { packed.flags.insert(.downstream) }
-        if entry.storeSVID { packed.flags.insert(.storeSVID) }
-        packed.expiresAt = entry.expiresAt
-        packed.revisionNumber = entry.revisionNumber
-        packed.createdAt = entry.createdAt
-        packed.selectors = entry.selectors.map { selectors.acquire($0) }
-        packed.rest = PackedEntry.Rest(entry)
         let isAlias = parent == Self.aliasParent
         if isAlias { packed.flags.insert(.alias) }
         let slot = entries.add(packed)
-        entrySlots[packed.key] = slot
-        if isAlias {
-            // Filed under the selector that has fewest aliases yet, so that no list grows long.
-            let anchor = packed.selectors.min { (aliases[$0]?.count ?? 0) < (aliases[$1]?.count ?? 0) }
-            guard let anchor else { return }
-            entries[slot].place = anchor
-            aliases[anchor, default: []].append(slot)
-        } else {
-            entries[slot].place = Int32(vertices[packed.parent].children.count)
-            vertices[packed.parent].children.append(slot)
-        }
+        entrySlots[key] = slot
+        fill(slot, from: entry, selectors: numbers)
+        if isAlias { file(slot) } else { linkSibling(slot) }
+        linkTwin(slot)
+        concern.linked(slot, self)
     }
 
-    mutating func removeEntry(id: String) { remove(EntryKey(id)) }
+    mutating func removeEntry(id: String, _ concern: inout Concern) { remove(EntryKey(id), &concern) }
 
-    private mutating func remove(_ key: EntryKey) {
+    private mutating func remove(_ key: EntryKey, _ concern: inout Concern) {
         guard let slot = entrySlots[key] else { return }
+        concern.unlinking(slot, self)
         let packed = entries[slot]
         if packed.flags.contains(.alias) {
-            aliases[packed.place, default: []].removeAll { $0 == slot }
-            if aliases[packed.place]?.isEmpty == true { aliases[packed.place] = nil }
-        } else if let last = vertices[packed.parent].children.popLast(), last != slot {
-            vertices[packed.parent].children[Int(packed.place)] = last
-            entries[last].place = packed.place
+            aliases[packed.anchor, default: NumberSet()].remove(slot)
+            if aliases[packed.anchor]?.isEmpty == true { aliases[packed.anchor] = nil }
+        } else {
+            unlinkSibling(slot)
         }
+        unlinkTwin(slot)
         entrySlots[key] = nil
         entries.remove(slot, empty: PackedEntry())
-        releaseVertex(packed.spiffeID)
-        releaseVertex(packed.parent)
+        releaseVertex(packed.spiffeID, &concern)
+        releaseVertex(packed.parent, &concern)
         for selector in packed.selectors { selectors.release(selector) }
     }
 
-    mutating func setAgent(id: String, expiresAt: Int64, selectors list: [Selector]) {
-        removeAgent(id: id)
-        guard let path = path(of: id) else { return }
-        let vertex = acquireVertex(path)
-        let numbers = Set(list).map { selectors.acquire($0) }.sorted()
-        vertices[vertex].agent = agents.add(Agent(vertex: vertex, expiresAt: expiresAt, selectors: numbers))
+    /// Whether the entry in `slot` stays where it is in the tree under its new values.
+    private func keepsPlace(_ slot: Int32, spiffeID: String, parent: String, selectors new: [Int32]) -> Bool {
+        let packed = entries[slot]
+        guard vertices[packed.spiffeID].path == spiffeID, vertices[packed.parent].path == parent else { return false }
+        return !packed.flags.contains(.alias) || packed.selectors.elementsEqual(new)
     }
 
-    mutating func removeAgent(id: String) {
+    private mutating func fill(_ slot: Int32, from entry: RegistrationEntry, selectors numbers: [Int32]) {
+        var flags = entries[slot].flags.intersection(.alias)
+        if entry.admin { flags.insert(.admin) }
+        if entry.downstream { flags.insert(.downstream) }
+        if entry.storeSVID { flags.insert(.storeSVID) }
+        entries[slot].flags = flags
+        entries[slot].x509SVIDTTL = entry.x509SVIDTTL
+        entries[slot].jwtSVIDTTL = entry.jwtSVIDTTL
+        entries[slot].revisionNumber = entry.revisionNumber
+        entries[slot].createdAt = entry.createdAt
+        entries[slot].selectors = NumberList(numbers)
+        entries[slot].rest = PackedEntry.Rest(entry)
+    }
+
+    /// Files an alias under the selector that has fewest aliases yet, so that no list grows long.
+    private mutating func file(_ slot: Int32) {
+        let anchor = entries[slot].selectors.min { (aliases[$0]?.count ?? 0) < (aliases[$1]?.count ?? 0) }
+        guard let anchor else { return }
+        entries[slot].anchor = anchor
+        aliases[anchor, default: NumberSet()].insert(slot)
+    }
+
+    private mutating func linkSibling(_ slot: Int32) {
+        let parent = entries[slot].parent
+        let first = vertices[parent].firstChild
+        entries[slot].siblings = .init(previous: -1, next: first)
+        if first >= 0 { entries[first].siblings.previous = slot }
+        vertices[parent].firstChild = slot
+    }
+
+    private mutating func unlinkSibling(_ slot: Int32) {
+        let links = entries[slot].siblings
+        if links.previous >= 0 {
+            entries[links.previous].siblings.next = links.next
+        } else {
+            vertices[entries[slot].parent].firstChild = links.next
+        }
+        if links.next >= 0 { entries[links.next].siblings.previous = links.previous }
+    }
+
+    private mutating func linkTwin(_ slot: Int32) {
+        let vertex = entries[slot].spiffeID
+        let first = vertices[vertex].firstTwin
+        entries[slot].twins = .init(previous: -1, next: first)
+        if first >= 0 { entries[first].twins.previous = slot }
+        vertices[vertex].firstTwin = slot
+    }
+
+    private mutating func unlinkTwin(_ slot: Int32) {
+        let links = entries[slot].twins
+        if links.previous >= 0 {
+            entries[links.previous].twins.next = links.next
+        } else {
+            vertices[entries[slot].spiffeID].firstTwin = links.next
+        }
+        if links.next >= 0 { entries[links.next].twins.previous = links.previous }
+    }
+
+    // MARK: Agents
+
+    mutating func setAgent(id: String, expiresAt: Int64, selectors list: [Selector], _ concern: inout Concern) {
+        guard let path = path(of: id) else { return }
+        let numbers = Set(list).map { selectors.acquire($0) }.sorted()
+        if let vertex = vertexSlots[path], case let slot = vertices[vertex].agent, slot >= 0,
+            agents[slot].selectors == numbers
+        {
+            // A renewal: what it may obtain stays, unless it had expired before.
+            for number in numbers { selectors.release(number) }
+            let wasValid = agents[slot].expiresAt >= concern.now
+            if wasValid != (expiresAt >= concern.now) { concern.agentChanging(vertex, self) }
+            agents[slot].expiresAt = expiresAt
+            if wasValid != (expiresAt >= concern.now) { concern.agentChanged(vertex, self) }
+            return
+        }
+        removeAgent(id: id, &concern)
+        let vertex = acquireVertex(path)
+        let slot = agents.add(Agent(vertex: vertex, expiresAt: expiresAt, selectors: numbers))
+        vertices[vertex].agent = slot
+        for number in numbers { agentsBySelector[number, default: NumberSet()].insert(slot) }
+        concern.agentChanged(vertex, self)
+    }
+
+    mutating func removeAgent(id: String, _ concern: inout Concern) {
         guard let path = path(of: id), let vertex = vertexSlots[path], vertices[vertex].agent >= 0 else { return }
+        concern.agentChanging(vertex, self)
         let slot = vertices[vertex].agent
-        for selector in agents[slot].selectors { selectors.release(selector) }
+        for selector in agents[slot].selectors {
+            agentsBySelector[selector, default: NumberSet()].remove(slot)
+            if agentsBySelector[selector]?.isEmpty == true { agentsBySelector[selector] = nil }
+            selectors.release(selector)
+        }
         agents.remove(slot, empty: Agent(vertex: -1, expiresAt: 0, selectors: []))
         vertices[vertex].agent = -1
-        releaseVertex(vertex)
+        releaseVertex(vertex, &concern)
     }
 
-    mutating func removeAgents(expiredBefore now: Int64) {
+    mutating func removeAgents(expiredBefore now: Int64, _ concern: inout Concern) {
         for slot in agents.slots where agents[slot].vertex >= 0 && agents[slot].expiresAt < now {
-            removeAgent(id: prefix + vertices[agents[slot].vertex].path)
+            removeAgent(id: prefix + vertices[agents[slot].vertex].path, &concern)
         }
     }
 
@@ -202,11 +258,12 @@ struct AuthorizationTree: Sendable {
         return slot
     }
 
-    private mutating func releaseVertex(_ slot: Int32) {
+    private mutating func releaseVertex(_ slot: Int32, _ concern: inout Concern) {
         vertices[slot].uses -= 1
         guard vertices[slot].uses == 0 else { return }
         vertexSlots[vertices[slot].path] = nil
         vertices.remove(slot, empty: Vertex(path: ""))
+        concern.forget(slot)
     }
 
     /// Siblings come one after another, often with one copy of their parent's text.
@@ -220,7 +277,7 @@ struct AuthorizationTree: Sendable {
     /// The path of an ID of this trust domain; `nil` for another's and for what is no SPIFFE ID.
     ///
     /// > Spec: SPIFFE-ID §2.2.
-    private func path(of id: String) -> String? {
+    func path(of id: String) -> String? {
         guard id.hasPrefix(prefix) else { return nil }
         let path = id.utf8.dropFirst(prefix.utf8.count)
         if path.isEmpty { return "" }

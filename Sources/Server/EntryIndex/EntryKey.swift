@@ -40,16 +40,25 @@ enum EntryKey: Hashable, Sendable {
     var text: String {
         switch self {
         case .text(let text): return text
-        case .uuid(let high, let low):
+        case .uuid:
             var out: [UInt8] = []
             out.reserveCapacity(36)
+            forEachByte { out.append($0) }
+            return String(decoding: out, as: UTF8.self)
+        }
+    }
+
+    /// The text's UTF-8 bytes, without making the text.
+    func forEachByte(_ body: (UInt8) -> Void) {
+        switch self {
+        case .text(let text): for byte in text.utf8 { body(byte) }
+        case .uuid(let high, let low):
             for digit in 0..<32 {
-                if digit == 8 || digit == 12 || digit == 16 || digit == 20 { out.append(UInt8(ascii: "-")) }
+                if digit == 8 || digit == 12 || digit == 16 || digit == 20 { body(UInt8(ascii: "-")) }
                 let word = digit < 16 ? high : low
                 let value = UInt8(truncatingIfNeeded: word >> UInt64(60 - 4 * (digit & 15))) & 15
-                out.append(value < 10 ? UInt8(ascii: "0") + value : UInt8(ascii: "a") + value - 10)
+                body(value < 10 ? UInt8(ascii: "0") + value : UInt8(ascii: "a") + value - 10)
             }
-            return String(decoding: out, as: UTF8.self)
         }
     }
 }

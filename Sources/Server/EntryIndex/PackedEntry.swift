@@ -8,17 +8,26 @@ struct PackedEntry: Sendable {
     /// Vertices of the tree.
     var spiffeID: Int32 = -1
     var parent: Int32 = -1
-    /// Where in the parent's children the entry stands; for an alias, the selector it is filed under.
-    var place: Int32 = -1
+    /// Neighbours among the entries of the same parent.
+    var siblings = Neighbours()
+    /// Neighbours among the entries with the same SPIFFE ID.
+    var twins = Neighbours()
+    /// For an alias, the selector it is filed under.
+    var anchor: Int32 = -1
     var x509SVIDTTL: Int32 = 0
     var jwtSVIDTTL: Int32 = 0
+    /// In the order they were stored.
+    var selectors = NumberList([])
     var flags: Flags = []
-    var expiresAt: Int64 = 0
     var revisionNumber: Int64 = 0
     var createdAt: Int64 = 0
-    /// In the order they were stored.
-    var selectors: [Int32] = []
     var rest: Rest?
+
+    /// Places in a doubly linked list through the entries; -1 for none.
+    struct Neighbours: Sendable {
+        var previous: Int32 = -1
+        var next: Int32 = -1
+    }
 
     struct Flags: OptionSet, Sendable {
         let rawValue: UInt8
@@ -33,11 +42,12 @@ struct PackedEntry: Sendable {
         let federatesWith: [String]
         let dnsNames: [String]
         let hint: String
+        let expiresAt: Int64
         let attributes: RegistrationEntry.AdditionalAttributes?
 
         /// - Returns: `nil` when the entry has none of it.
         init?(_ entry: RegistrationEntry) {
-            if entry.federatesWith.isEmpty, entry.dnsNames.isEmpty, entry.hint.isEmpty,
+            if entry.federatesWith.isEmpty, entry.dnsNames.isEmpty, entry.hint.isEmpty, entry.expiresAt == 0,
                 entry.additionalAttributes == nil
             {
                 return nil
@@ -45,6 +55,7 @@ struct PackedEntry: Sendable {
             federatesWith = entry.federatesWith
             dnsNames = entry.dnsNames
             hint = entry.hint
+            expiresAt = entry.expiresAt
             attributes = entry.additionalAttributes
         }
     }

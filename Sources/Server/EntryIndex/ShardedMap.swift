@@ -14,7 +14,7 @@ extension Int32: ShardKey {
 extension String: ShardKey {
     var spread: Int {
         var spread = utf8.count
-        for byte in utf8.suffix(4) { spread = spread &* 31 &+ Int(byte) }
+        for byte in utf8.suffix(8) { spread = spread &* 31 &+ Int(byte) }
         return spread
     }
 }
@@ -32,25 +32,40 @@ extension EntryKey: ShardKey {
     }
 }
 
-/// A dictionary in pieces, so that changing it while a copy is held elsewhere copies one piece only.
+/// A dictionary in pieces of pieces, so that changing it while a copy is held elsewhere copies one small piece only.
 struct ShardedMap<Key: ShardKey, Value: Sendable>: Sendable {
-    private var shards: [[Key: Value]]
+    /// 64 groups of 64 dictionaries; a group is made when it is first needed.
+    private var groups: [[[Key: Value]]] = Array(repeating: [], count: 64)
 
-    /// - Parameter shards: A power of two.
-    init(shards: Int = 256) { self.shards = Array(repeating: [:], count: shards) }
+    init() {}
 
     subscript(key: Key) -> Value? {
-        get { shards[shard(key)][key] }
-        set { shards[shard(key)][key] = newValue }
-    }
-
-    subscript(key: Key, default value: @autoclosure () -> Value) -> Value {
-        get { shards[shard(key)][key] ?? value() }
-        _modify {
-            let index = shard(key)
-            yield &shards[index][key, default: value()]
+        get {
+            let (group, shard) = place(key)
+            return groups[group].isEmpty ? nil : groups[group][shard][key]
+        }
+        set {
+            let (group, shard) = place(key)
+            if groups[group].isEmpty {
+                if newValue == nil { return }
+                groups[group] = Array(repeating: [:], count: 64)
+            }
+            groups[group][shard][key] = newValue
         }
     }
 
-    private func shard(_ key: Key) -> Int { key.spread & (shards.count - 1) }
+    subscript(key: Key, default value: @autoclosure () -> Value) -> Value {
+        get { self[key] ?? value() }
+        _modify {
+            let (group, shard) = place(key)
+            if groups[group].isEmpty { groups[group] = Array(repeating: [:], count: 64) }
+            yield &groups[group][shard][key, default: value()]
+        }
+    }
+
+    /// Neighbouring numbers land far from one another.
+    private func place(_ key: Key) -> (group: Int, shard: Int) {
+        let mixed = UInt64(truncatingIfNeeded: key.spread) &* 0x9e37_79b9_7f4a_7c15
+        return (Int(mixed >> 58), Int((mixed >> 52) & 63))
+    }
 }

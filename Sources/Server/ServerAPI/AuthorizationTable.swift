@@ -22,12 +22,14 @@ package struct CallerClasses: OptionSet, Sendable, Hashable {
 /// The token buckets callers draw from. Methods that name the same bucket share it.
 package enum RateBucket: Sendable, Hashable, CaseIterable {
     case attestation, signing, jwtSigning, witSigning, keyPublishing, postStatus
+    /// Opening streams of entries; SPIRE has none.
+    case entryStream
 
     /// Tokens a second and address, and the most that can be saved up.
     package var rate: Int {
         switch self {
         case .attestation: 1
-        case .signing, .jwtSigning, .witSigning, .keyPublishing: 500
+        case .signing, .jwtSigning, .witSigning, .keyPublishing, .entryStream: 500
         case .postStatus: 10
         }
     }
@@ -115,6 +117,9 @@ package struct AuthorizationTable: Sendable {
         row(EntryMethods.batchDeleteEntry.path, .operators),
         row(EntryMethods.getAuthorizedEntries.path, .agent),
         row(EntryMethods.syncAuthorizedEntries.path, .agent),
+        row(
+            EntryPushMethods.streamAuthorizedEntries.path, .agent,
+            RateRule(.entryStream, "entry stream rate limiting"), audited: false),
     ]
 
     private static let svidRows: [AuthorizationRow] = [

@@ -55,6 +55,21 @@ extension ServiceTable {
         }
     }
 
+    /// The same for one request and a stream of answers.
+    mutating func serve<Request: Message, Response: Message>(
+        _ method: ServerStreamingMethod<Request, Response>,
+        _ body: @escaping @Sendable (Request, ResponseWriter<Response>, Call) async throws -> Void
+    ) {
+        serverStreaming(method) { request, responses, context in
+            let call = try Call.of(context)
+            do {
+                try await body(request, responses, call)
+            } catch {
+                throw call.report(error)
+            }
+        }
+    }
+
     /// The same for streams both ways.
     mutating func serve<Request: Message, Response: Message>(
         _ method: BidirectionalMethod<Request, Response>,

@@ -34,7 +34,9 @@ package enum Composition {
             for name in plugins.nodeAttestors { announce("NodeAttestor", name, catalog) }
             try await Bootstrap.checkTrustDomain(datastore, config.trustDomain, log.logger)
 
-            let bundles = BundleCache(trustDomain: config.trustDomain, store: datastore, time: time)
+            let board = AgentBoard(time: time, random: random)
+            let bundles = BundleCache(
+                trustDomain: config.trustDomain, store: datastore, time: time, changed: { board.post(bundle: $0) })
             let watched = WatchedBundles(datastore, cache: bundles)
             let authority = AuthorityService(
                 settings: authoritySettings(config), keyManager: keys, store: watched, time: time, random: random,
@@ -44,7 +46,7 @@ package enum Composition {
                 issuer: authority, tainted: authority.taintedX509Authorities, keyType: config.caKeyType, lane: lane,
                 time: time, logger: log.logger(subsystem: "svid_rotator"))
             try await rotator.rotate()
-            let index = try await entryIndex(config, datastore, log: log, time: time)
+            let index = try await entryIndex(config, datastore, board, bundles, log: log, time: time)
             let federation = try await FederationParts.build(
                 config, relationships: datastore, bundles: watched, cache: bundles, rotator: rotator, group: group,
                 lane: lane, log: log, time: time)
@@ -100,18 +102,20 @@ package enum Composition {
     }
 
     private static func entryIndex(
-        _ config: ServerConfig, _ datastore: SQLDatastore, log: LogSystem, time: any TimeSource
+        _ config: ServerConfig, _ datastore: SQLDatastore, _ board: AgentBoard, _ bundles: BundleCache,
+        log: LogSystem, time: any TimeSource
     ) async throws -> EntryIndex {
         let logger = log.logger(subsystem: "endpoints")
         var configuration = EntryIndexConfiguration()
         configuration.pollInterval = config.experimental.cacheReloadInterval
         configuration.fullReloadInterval = config.experimental.fullCacheReloadInterval
+        configuration.overlap = max(.seconds(1), config.experimental.eventTimeout)
         guard configuration.fullReloadInterval > configuration.pollInterval else {
             throw SpireError(.invalid, "full cache reload interval must be greater than cache reload interval")
         }
         let index = EntryIndex(
             store: datastore.toleratingStaleness(), trustDomain: config.trustDomain.name,
-            configuration: configuration, time: time, logger: logger)
+            configuration: configuration, board: board, bundlesSeen: { bundles.note($0) }, time: time, logger: logger)
         logger.info("Building in-memory entry cache")
         try await index.load()
         logger.info("Completed building in-memory entry cache")

@@ -41,11 +41,12 @@ struct Services {
     func endpoints(on group: any EventLoopGroup) -> Endpoints {
         let logger = log.logger(subsystem: "endpoints")
         let adminIDs = Set(config.adminIDs)
+        let agents = AgentCheck(nodes: datastore, time: time, staleness: config.maxAttestedNodeInfoStaleness)
         let authorizer = Authorizer(
-            adminIDs: adminIDs, entries: datastore,
-            agents: AgentCheck(nodes: datastore, time: time, staleness: config.maxAttestedNodeInfoStaleness),
-            environment: environment)
+            adminIDs: adminIDs, entries: datastore, agents: agents, environment: environment)
         var remote = ServiceTable()
+        EntryPushService(trustDomain: config.trustDomain, index: index, bundles: bundles, agents: agents, time: time)
+            .add(to: &remote)
         for service in shared { service.add(to: &remote) }
         var local = remote
         for service in localOnly { service.add(to: &local) }

@@ -91,6 +91,10 @@ final class LocalServer: IdentityServer {
         timeout: Duration, compare: @Sendable ([EntrySync.Revision]) -> [String]
     ) async throws -> EntrySync.Outcome { .complete(entries.withLock { $0 }) }
 
+    func followEntries(
+        _ start: EntryPush.Start, _ body: (EntryPush.Change, _ more: Bool) async throws -> Void
+    ) async throws { throw RPCStatus(.unimplemented, "unknown service") }
+
     func bundle(timeout: Duration) async throws -> TrustBundle { trustBundle }
 
     func federatedBundle(_ trustDomain: TrustDomain, timeout: Duration) async throws -> TrustBundle? {

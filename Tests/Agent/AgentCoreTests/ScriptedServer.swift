@@ -29,12 +29,23 @@ final class ScriptedServer: IdentityServer {
         var reconnects = 0
         var renewals = 0
         var versions: [String] = []
+        /// What streams of changes were opened with.
+        var streams: [EntryPush.Start] = []
     }
 
     let state: Mutex<State>
     let clock: ManualClock
     private let authority: X509CA
     private let changed = WakeSignal()
+    /// What the open stream of changes brings; without one the server knows no streams.
+    let pushes = Mutex<[Push]?>(nil)
+    private let pushed = WakeSignal()
+    private let streamOpened = WakeSignal()
+
+    enum Push: Sendable {
+        case change(EntryPush.Change, more: Bool = false)
+        case end(RPCStatus)
+    }
 
     init(clock: ManualClock) async throws {
         self.clock = clock
@@ -63,6 +74,32 @@ final class ScriptedServer: IdentityServer {
         try check()
         return .complete(state.withLock { $0.entries })
     }
+
+    func followEntries(
+        _ start: EntryPush.Start, _ body: (EntryPush.Change, _ more: Bool) async throws -> Void
+    ) async throws {
+        guard pushes.withLock({ $0 != nil }) else { throw RPCStatus(.unimplemented, "unknown service") }
+        state.withLock { $0.streams.append(start) }
+        streamOpened.raise()
+        while true {
+            guard let push = pushes.withLock({ $0?.isEmpty == false ? $0?.removeFirst() : nil }) else {
+                guard await pushed.wait() else { throw RPCStatus(.cancelled, "context canceled") }
+                continue
+            }
+            switch push {
+            case .change(let change, let more): try await body(change, more)
+            case .end(let status): throw status
+            }
+        }
+    }
+
+    func push(_ some: Push...) {
+        pushes.withLock { $0 = ($0 ?? []) + some }
+        pushed.raise()
+    }
+
+    /// Waits until another stream has been opened.
+    func nextStream() async { await streamOpened.wait() }
 
     /// Waits until another synchronisation has begun.
     func nextSynchronization() async { await changed.wait() }
@@ -131,7 +168,7 @@ final class Rig {
     let lane = BlockingLane("tests", width: 2)
 
     init(
-        entries: [AgentEntry] = [], agentLifetime: Double = 3600, isReattestable: Bool = false,
+        entries: [AgentEntry] = [], agentLifetime: Double = 3600, isReattestable: Bool = false, pushes: Bool = false,
         settings change: (inout KeeperSettings) -> Void = { _ in },
         reattest: (@Sendable (AgentSVID, [[UInt8]]) async throws -> AgentSVID)? = nil
     ) async throws {
@@ -147,6 +184,8 @@ final class Rig {
             chain: try await server.chain(key.publicKey, uri: Self.agentID), key: key,
             isReattestable: isReattestable)
         var settings = KeeperSettings(trustDomain: domain)
+        settings.usesPush = pushes
+        if pushes { server.pushes.withLock { $0 = [] } }
         change(&settings)
         keeper = IdentityKeeper(
             settings: settings, credentials: AgentCredentials(svid: svid, bundle: server.state.withLock { $0.bundle }),

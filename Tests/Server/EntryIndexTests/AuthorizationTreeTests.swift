@@ -103,49 +103,4 @@ import Testing
         #expect(names(before, "/agent") == ["/a", "/b"])
         #expect(names(tree, "/agent") == ["/c"])
     }
-
-    @Test("random trees and edits give what the plain rules give", arguments: 0..<8)
-    func property(seed: Int) {
-        let random = SeededRandom(seed: UInt64(seed) &* 7919 &+ 1)
-        func pick(_ count: Int) -> Int { Int(random.next() % UInt64(count)) }
-        let paths = (0..<14).map { "/n\($0)" } + ["/spire/server"]
-        func selectors(_ most: Int) -> [Selector] {
-            Set((0...pick(most)).map { _ in Selector(type: "t", value: "s\(pick(6))") }).sorted()
-        }
-        var tree = AuthorizationTree(trustDomain: "example.org")
-        var slow = SlowAuthorization()
-        for step in 0..<1500 {
-            switch pick(10) {
-            case 0...5:
-                var entry = RegistrationEntry.sample(
-                    paths[pick(14)], parent: pick(5) == 0 ? "/spire/server" : paths[pick(15)], id: "e\(pick(40))")
-                if pick(20) == 0 { entry.parentID = "spiffe://other.org/n1" }
-                entry.selectors = selectors(3)
-                tree.set(entry)
-                slow.entries[entry.id] = entry
-            case 6...7:
-                let id = "e\(pick(40))"
-                tree.removeEntry(id: id)
-                slow.entries[id] = nil
-            case 8:
-                let id = Self.id(paths[pick(14)])
-                let agent = (expiresAt: Int64(pick(3)), selectors: selectors(5))
-                tree.setAgent(id: id, expiresAt: agent.expiresAt, selectors: agent.selectors)
-                slow.agents[id] = agent
-            default:
-                let id = Self.id(paths[pick(14)])
-                tree.removeAgent(id: id)
-                slow.agents[id] = nil
-            }
-            for path in step % 10 == 0 ? paths : [paths[pick(15)]] {
-                let fast = tree.unpacked(tree.authorized(agentID: Self.id(path), now: 1))
-                #expect(Set(fast.map(\.id)).count == fast.count)
-                #expect(Set(fast.map(\.id)) == slow.authorized(Self.id(path), now: 1))
-                #expect(fast.allSatisfy { slow.entries[$0.id] == $0 })
-            }
-        }
-        for id in slow.entries.keys { tree.removeEntry(id: id) }
-        for id in slow.agents.keys { tree.removeAgent(id: id) }
-        #expect(tree.entryCount == 0 && tree.agentCount == 0 && tree.vertices.count == 0)
-    }
 }

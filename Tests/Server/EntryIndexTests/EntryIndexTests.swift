@@ -14,7 +14,9 @@ import Testing
     private let agent = "spiffe://example.org/agent"
 
     private func index(_ store: FakeStore, _ clock: ManualClock) -> EntryIndex {
-        EntryIndex(store: store, trustDomain: "example.org", time: clock, logger: Logger(label: "test"))
+        EntryIndex(
+            store: store, trustDomain: "example.org", board: AgentBoard(time: clock, random: SeededRandom()),
+            time: clock, logger: Logger(label: "test"))
     }
 
     @Test("after a load, entries of the agent are there, by id as well")
@@ -45,7 +47,7 @@ import Testing
         try await index.refresh()
         #expect(try await index.authorizedEntries(agentID: agent).map(\.id) == ["b"])
         store.set(.sample("/c", parent: "/agent", id: "c"), event: late)
-        clock.advance(by: .seconds(5))
+        clock.advance(by: .seconds(1))
         try await index.refresh()
         #expect(try await index.authorizedEntries(agentID: agent).map(\.id).sorted() == ["b", "c"])
     }
@@ -95,7 +97,7 @@ import Testing
             while try await index.authorizedEntries(agentID: agent).isEmpty { await Task.yield() }
             await clock.sleepers(1)
             store.set(.sample("/b", parent: "/agent", id: "b"))
-            clock.advance(by: .seconds(5))
+            clock.advance(by: .seconds(1))
             while try await index.authorizedEntries(agentID: agent).count < 2 { await Task.yield() }
             group.cancelAll()
             while let result = await group.nextResult() {

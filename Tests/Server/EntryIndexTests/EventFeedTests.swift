@@ -13,46 +13,68 @@ import Testing
     func once() {
         var feed = EventFeed(overlap: .seconds(10))
         _ = feed.start(latest: 0)
-        #expect(feed.take(events(1, 2), isComplete: true, now: .seconds(1)) == ["k1", "k2"])
-        #expect(feed.take(events(1, 2, 3), isComplete: true, now: .seconds(2)) == ["k3"])
+        #expect(feed.take(events(1, 2), isDeep: true, now: .seconds(1)) == ["k1", "k2"])
+        #expect(feed.take(events(1, 2, 3), isDeep: true, now: .seconds(2)) == ["k3"])
         #expect(feed.last == 3)
     }
 
     @Test("a row that appears late is still noticed within the overlap")
     func late() {
         var feed = EventFeed(overlap: .seconds(10))
-        #expect(feed.start(latest: 5000) == 4000)
-        #expect(feed.take(events(4999, 5000), isComplete: true, now: .zero).count == 2)
-        #expect(feed.take(events(5000, 5005), isComplete: true, now: .seconds(1)) == ["k5005"])
-        #expect(feed.take(events(5003, 5005), isComplete: true, now: .seconds(9)) == ["k5003"])
-        #expect(feed.take(events(4500, 5003), isComplete: true, now: .seconds(9)) == ["k4500"])
-        #expect(feed.floor == 4000)
+        #expect(feed.start(latest: 15000) == 5000)
+        #expect(feed.take(events(14999, 15000), isDeep: true, now: .zero).count == 2)
+        #expect(feed.take(events(15000, 15005), isDeep: true, now: .seconds(1)) == ["k15005"])
+        #expect(feed.take(events(15003, 15005), isDeep: true, now: .seconds(9)) == ["k15003"])
+        #expect(feed.take(events(14500, 15003), isDeep: true, now: .seconds(9)) == ["k14500"])
+        #expect(feed.floor == 5000)
     }
 
     @Test("what is older than the overlap is settled and not read again")
     func settled() {
         var feed = EventFeed(overlap: .seconds(10))
         _ = feed.start(latest: 0)
-        _ = feed.take(events(1, 2), isComplete: true, now: .zero)
-        _ = feed.take(events(3), isComplete: true, now: .seconds(5))
+        _ = feed.take(events(1, 2), isDeep: true, now: .zero)
+        _ = feed.take(events(3), isDeep: true, now: .seconds(5))
         // A look at new rows only says nothing about late ones.
-        _ = feed.take([], isComplete: false, now: .seconds(11))
+        _ = feed.take([], isDeep: false, now: .seconds(11))
         #expect(feed.floor == 0)
-        _ = feed.take(events(1, 2, 3), isComplete: true, now: .seconds(11))
+        _ = feed.take(events(1, 2, 3), isDeep: true, now: .seconds(11))
         #expect(feed.floor == 2)
-        _ = feed.take(events(3), isComplete: true, now: .seconds(16))
+        _ = feed.take(events(3), isDeep: true, now: .seconds(16))
         #expect(feed.floor == 3)
-        #expect(feed.take(events(2), isComplete: true, now: .seconds(16)) == [])
+        #expect(feed.take(events(2), isDeep: true, now: .seconds(16)) == [])
+    }
+
+    @Test("looks in between go back a few seconds: a row that is late by moments needs no deep look")
+    func shallow() {
+        var feed = EventFeed(overlap: .seconds(900))
+        _ = feed.start(latest: 0)
+        _ = feed.take(events(1, 2), isDeep: true, now: .zero)
+        _ = feed.take(events(5), isDeep: false, now: .seconds(4))
+        #expect(feed.from(isDeep: false) == 2)
+        #expect(feed.take(events(4, 5), isDeep: false, now: .seconds(5)) == ["k4"])
+        #expect(feed.from(isDeep: true) == 0)
+    }
+
+    @Test("a flood of rows takes bounded memory, and says that it was too much")
+    func flood() {
+        var feed = EventFeed(overlap: .seconds(900))
+        _ = feed.start(latest: 0)
+        for start in stride(from: Int64(1), through: 600_001, by: 100_000) {
+            let rows = (start..<start + 100_000).map { ChangeEvent(eventID: $0, key: "k") }
+            _ = feed.take(rows, isDeep: false, now: .seconds(1))
+        }
+        #expect(feed.hasForgotten)
+        #expect(feed.floor > 100_000)
     }
 
     @Test("where rows appear in order nothing is read twice")
     func inOrder() {
         var feed = EventFeed(overlap: .zero)
         #expect(feed.start(latest: 7) == 7)
-        #expect(feed.take(events(8, 9), isComplete: false, now: .zero) == ["k8", "k9"])
-        #expect(feed.last == 9)
-        _ = feed.take([], isComplete: true, now: .zero)
-        #expect(feed.floor == 9)
+        #expect(feed.from(isDeep: false) == 7)
+        #expect(feed.take(events(8, 9), isDeep: false, now: .zero) == ["k8", "k9"])
+        #expect(feed.from(isDeep: true) == 9)
     }
 
     @Test("rows in any order, doubled and late, lose no key", arguments: 0..<20)
@@ -68,10 +90,10 @@ import Testing
         var now: Duration = .zero
         while now < .seconds(45) {
             let isPoll = random.next() % 3 == 0
-            let from = isPoll ? feed.floor : feed.last
+            let from = feed.from(isDeep: isPoll)
             let visible = rows.filter { $0.visible <= now && $0.id > from }
             news += feed.take(
-                visible.map { ChangeEvent(eventID: $0.id, key: "k\($0.id)") }, isComplete: isPoll, now: now)
+                visible.map { ChangeEvent(eventID: $0.id, key: "k\($0.id)") }, isDeep: isPoll, now: now)
             now += .milliseconds(Int64(100 + random.next() % 400))
         }
         #expect(Set(news).count == 400)

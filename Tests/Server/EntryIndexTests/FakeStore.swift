@@ -3,6 +3,7 @@
 import Datastore
 import Groundwork
 import Synchronization
+import TestKit
 
 /// Entries, nodes and events in memory; events may be given out now and become visible later.
 final class FakeStore: EntryReader, NodeReader, EventReader, ChangeNotifier {
@@ -12,6 +13,10 @@ final class FakeStore: EntryReader, NodeReader, EventReader, ChangeNotifier {
         var entryEvents: [Int64: String] = [:]
         var nodeEvents: [Int64: String] = [:]
         var nextEvent: Int64 = 1
+        /// Events that become visible later, and when.
+        var late: [(at: Duration, event: Int64, key: String, isNode: Bool)] = []
+        var clock: ManualClock?
+        var doubled: Set<Int64> = []
     }
 
     private let state = Mutex(State())
@@ -82,16 +87,69 @@ final class FakeStore: EntryReader, NodeReader, EventReader, ChangeNotifier {
     func countNodes(_ filter: NodeFilter) async throws -> Int { state.withLock { $0.nodes.count } }
 
     func entryEvents(after eventID: Int64) async throws -> [ChangeEvent] {
-        state.withLock { Self.events($0.entryEvents, eventID) }
+        state.withLock { state in
+            Self.appear(&state)
+            return Self.events(state.entryEvents, eventID, state.doubled)
+        }
     }
     func nodeEvents(after eventID: Int64) async throws -> [ChangeEvent] {
-        state.withLock { Self.events($0.nodeEvents, eventID) }
+        state.withLock { state in
+            Self.appear(&state)
+            return Self.events(state.nodeEvents, eventID, [])
+        }
     }
     func latestEntryEventID() async throws -> Int64 { state.withLock { $0.entryEvents.keys.max() ?? 0 } }
     func latestNodeEventID() async throws -> Int64 { state.withLock { $0.nodeEvents.keys.max() ?? 0 } }
     func pruneEvents(olderThan cutoff: Int64) async throws {}
 
-    private static func events(_ rows: [Int64: String], _ after: Int64) -> [ChangeEvent] {
-        rows.filter { $0.key > after }.sorted { $0.key < $1.key }.map { ChangeEvent(eventID: $0.key, key: $0.value) }
+    private static func events(_ rows: [Int64: String], _ after: Int64, _ doubled: Set<Int64>) -> [ChangeEvent] {
+        rows.filter { $0.key > after }.sorted { $0.key < $1.key }.flatMap { row in
+            let event = ChangeEvent(eventID: row.key, key: row.value)
+            return doubled.contains(row.key) ? [event, event] : [event]
+        }
+    }
+
+    // MARK: Disorder
+
+    /// Makes an edit now, as a transaction whose event row, numbered now, appears with the change only after a while.
+    func apply(_ edit: Edit, visibleAfter delay: Duration, on clock: ManualClock) {
+        state.withLock { state in
+            state.clock = clock
+            // Ids step, as they do with several masters.
+            state.nextEvent += Int64(1 + state.nextEvent % 3)
+            let event = state.nextEvent
+            let (key, isNode): (String, Bool)
+            switch edit {
+            case .set(let entry):
+                state.entries[entry.id] = entry
+                (key, isNode) = (entry.id, false)
+            case .remove(let id):
+                state.entries[id] = nil
+                (key, isNode) = (id, false)
+            case .setAgent(let id, let expiresAt, let selectors):
+                var node = AttestedNode(spiffeID: id, attestationType: "x", serialNumber: "1", expiresAt: expiresAt)
+                node.selectors = selectors
+                state.nodes[id] = node
+                (key, isNode) = (id, true)
+            case .removeAgent(let id):
+                state.nodes[id] = nil
+                (key, isNode) = (id, true)
+            }
+            state.late.append((clock.uptime + delay, event, key, isNode))
+        }
+    }
+
+    func doubleSomeEvent() {
+        state.withLock { state in
+            if let event = state.entryEvents.keys.max() { state.doubled.insert(event) }
+        }
+    }
+
+    private static func appear(_ state: inout State) {
+        guard let now = state.clock?.uptime else { return }
+        for row in state.late where row.at <= now {
+            if row.isNode { state.nodeEvents[row.event] = row.key } else { state.entryEvents[row.event] = row.key }
+        }
+        state.late.removeAll { $0.at <= now }
     }
 }

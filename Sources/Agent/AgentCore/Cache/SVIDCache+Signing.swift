@@ -21,8 +21,7 @@ extension SVIDCache {
     /// Says which SVIDs to sign now: those somebody waits for first, then those to be replaced, then others up to the
     /// limit. Over the limit it drops the SVIDs that have gone unused longest.
     package mutating func planSigning(now: Date, random: some RandomSource) -> [Renewal] {
-        var active: Set<String> = []
-        for state in feeds.values where state.followers > 0 { active.formUnion(state.matching) }
+        let active = awaitedIDs
         var waited: [Renewal] = []
         var renewed: [Renewal] = []
         var others: [AgentEntry] = []
@@ -52,14 +51,17 @@ extension SVIDCache {
 
     /// Entries somebody waits for that have no SVID yet, ordered by ID.
     package func awaited() -> [Renewal] {
-        var ids: Set<String> = []
-        for state in feeds.values where state.followers > 0 {
-            ids.formUnion(state.matching)
-        }
-        return ids.sorted().compactMap { id in
+        awaitedIDs.sorted().compactMap { id in
             guard let record = records[id], record.svid == nil else { return nil }
             return Renewal(entry: record.entry)
         }
+    }
+
+    /// Entries that match somebody's selectors.
+    var awaitedIDs: Set<String> {
+        var ids: Set<String> = []
+        for state in feeds.values where state.followers > 0 { ids.formUnion(state.matching) }
+        return ids
     }
 
     private mutating func evict(_ count: Int, keeping active: Set<String>) {

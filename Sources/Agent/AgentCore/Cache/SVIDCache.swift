@@ -40,6 +40,8 @@ package struct SVIDCache {
     package internal(set) var bundles: [TrustDomain: TrustBundle] = [:]
     package internal(set) var svidCount = 0
     var dirty: Set<SelectorSet> = []
+    /// Of all entries.
+    package private(set) var digest = SetDigest()
 
     /// - Parameter limit: How many SVIDs are kept for nobody in particular.
     package init(trustDomain: TrustDomain, bundle: TrustBundle, limit: Int, rule: RotationRule) {
@@ -90,28 +92,32 @@ package struct SVIDCache {
                 if let old = remove(id) { changes.removed.append(old) }
             }
         }
-        for entry in incoming {
-            guard let old = records[entry.id]?.entry else {
-                insert(entry)
-                changes.added.append(entry)
-                continue
-            }
-            guard old != entry else { continue }
-            replace(old, with: entry)
-            changes.updated.append(entry)
-        }
+        for entry in incoming { take(entry, &changes) }
         return changes
+    }
+
+    mutating func take(_ entry: AgentEntry, _ changes: inout EntryChanges) {
+        guard let old = records[entry.id]?.entry else {
+            insert(entry)
+            changes.added.append(entry)
+            return
+        }
+        guard old != entry else { return }
+        replace(old, with: entry)
+        changes.updated.append(entry)
     }
 
     private mutating func insert(_ entry: AgentEntry) {
         records[entry.id] = Record(entry: entry)
+        digest.add(entry.version)
         guard !entry.storesSVID else { return }
         anchor(entry)
         markDirty(matching: entry.selectors)
     }
 
-    private mutating func remove(_ id: String) -> AgentEntry? {
+    mutating func remove(_ id: String) -> AgentEntry? {
         guard let record = records.removeValue(forKey: id) else { return nil }
+        digest.subtract(record.entry.version)
         if record.svid != nil { svidCount -= 1 }
         if !record.entry.storesSVID {
             unanchor(record.entry)
@@ -135,6 +141,8 @@ package struct SVIDCache {
             return
         }
         records[new.id]?.entry = new
+        digest.subtract(old.version)
+        digest.add(new.version)
         if old.revision != new.revision || old.createdAt != new.createdAt { records[new.id]?.isOutdated = true }
         if old.federatesWith != new.federatesWith { markDirty(matching: new.selectors) }
     }

@@ -70,6 +70,7 @@ extension IdentityKeeper {
         credentials.replace(svid)
         state.withLock { $0.agentMustRotate = false }
         await server.reconnect()
+        streamIsOld.raise()
         logger.info("Successfully rotated agent SVID", metadata: [LogKey.spiffeID: "\(svid.id)"])
     }
 }

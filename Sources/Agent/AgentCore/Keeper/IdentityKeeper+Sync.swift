@@ -56,13 +56,18 @@ extension IdentityKeeper {
         while true {
             try Task.checkCancellation()
             if signingWanted.take() { schedule.signingWanted() }
+            let (isLive, soon) = state.withLock { ($0.push.isLive, $0.push.takeDoubt()) }
+            schedule.pushed(isLive, soon: soon, now: clocks.time.uptime, random: AnyRandom(clocks.random))
             switch schedule.turn(now: clocks.time.uptime) {
             case .synchronize:
                 let succeeded = try await synchronizeOnce()
                 schedule.synchronized(
                     now: clocks.time.uptime, succeeded: succeeded, cachedSVIDs: counts.x509, random: clocks.random)
-                let idle = clocks.time.uptime - settings.syncInterval
-                state.withLock { $0.cache.dropIdleFeeds(since: idle) }
+                dropIdleFeeds()
+            case .renew:
+                let succeeded = try await signDue()
+                schedule.renewed(now: clocks.time.uptime, succeeded: succeeded, random: AnyRandom(clocks.random))
+                dropIdleFeeds()
             case .sign:
                 let succeeded = try await signAwaited()
                 schedule.signed(now: clocks.time.uptime, succeeded: succeeded, random: clocks.random)
@@ -70,6 +75,11 @@ extension IdentityKeeper {
                 if try await signingWanted.wait(atMost: duration, on: clocks.time) { schedule.signingWanted() }
             }
         }
+    }
+
+    private func dropIdleFeeds() {
+        let idle = clocks.time.uptime - settings.syncInterval
+        state.withLock { $0.cache.dropIdleFeeds(since: idle) }
     }
 
     private func synchronizeOnce() async throws -> Bool {
@@ -88,10 +98,43 @@ extension IdentityKeeper {
         }
     }
 
+    /// Signs what somebody waits for and what has just come.
     private func signAwaited() async throws -> Bool {
-        do {
-            try await sign(state.withLock { $0.cache.awaited() })
+        try await signing {
+            let (fresh, renewals) = state.withLock { state in
+                let awaited = state.cache.awaited()
+                let known = Set(awaited.map(\.entry.id))
+                let fresh = state.push.fresh
+                return (fresh, awaited + state.cache.renewals(of: fresh).filter { !known.contains($0.entry.id) })
+            }
+            try await sign(renewals)
+            return state.withLock { state in
+                // A server that has not heard of an entry yet refuses that one: it is tried again soon.
+                let left = Set(state.cache.renewals(of: fresh).map(\.entry.id))
+                state.push.fresh.subtract(fresh.subtracting(left))
+                return left.isEmpty
+            }
+        }
+    }
+
+    /// Signs everything that is due, while changes come by themselves.
+    private func signDue() async throws -> Bool {
+        let now = clocks.time.now
+        let random = clocks.random
+        let plan = state.withLock { state in
+            state.push.fresh.removeAll()
+            state.lastSync = now
+            return state.cache.planSigning(now: now, random: AnyRandom(random))
+        }
+        return try await signing {
+            try await sign(plan)
             return true
+        }
+    }
+
+    private func signing(_ body: () async throws -> Bool) async throws -> Bool {
+        do {
+            return try await body()
         } catch let error as CancellationError {
             throw error
         } catch {
@@ -125,13 +168,14 @@ extension IdentityKeeper {
         }
     }
 
-    private func noteTrust() async throws {
+    func noteTrust() async throws {
         if storage.data.bootstrapStart != nil { try await storage.update { $0.bootstrapStart = nil } }
     }
 
     /// Asks for every change and signs what became due.
     package func synchronize() async throws {
         let deadline = clocks.time.uptime + Self.callTimeout
+        let generation = state.withLock { $0.push.generation }
         let outcome: EntrySync.Outcome
         do {
             outcome = try await server.synchronizeEntries(timeout: Self.callTimeout) { revisions in
@@ -152,7 +196,8 @@ extension IdentityKeeper {
         } catch {
             throw Self.wrapped(error, "failed to fetch bundles")
         }
-        let plan = try await apply(outcome, bundles)
+        // What came by itself meanwhile is newer.
+        guard let plan = try await apply(outcome, bundles, unlessAfter: generation) else { return }
         try await sign(plan)
         let now = clocks.time.now
         state.withLock { $0.lastSync = now }
@@ -194,29 +239,38 @@ extension IdentityKeeper {
     }
 
     private func apply(
-        _ outcome: EntrySync.Outcome, _ bundles: [TrustDomain: TrustBundle]
-    ) async throws -> [SVIDCache.Renewal] {
+        _ outcome: EntrySync.Outcome, _ bundles: [TrustDomain: TrustBundle], unlessAfter generation: UInt64
+    ) async throws -> [SVIDCache.Renewal]? {
         let now = clocks.time.now
         let random = clocks.random
-        let (changedBundles, changes, plan) = state.withLock { state in
+        let applied = state.withLock { state -> (Set<TrustDomain>, SVIDCache.EntryChanges, [SVIDCache.Renewal])? in
+            guard state.push.generation == generation else { return nil }
             let changedBundles = state.cache.replaceBundles(bundles)
             let changes = state.cache.apply(outcome)
+            // What is held now is no stream's.
+            state.push.position = nil
             let plan = state.cache.planSigning(now: now, random: AnyRandom(random))
             state.cache.publish()
             return (changedBundles, changes, plan)
         }
+        guard let (changedBundles, changes, plan) = applied else { return nil }
         log(changes)
         if changedBundles.contains(settings.trustDomain), let own = bundles[settings.trustDomain] {
-            credentials.replace(own)
-            ownBundle.set(own)
-            let authorities = own.x509Authorities.map(\.der)
-            try await storage.update { $0.bundle = authorities }
+            try await use(own)
         }
         processTaints()
         return plan
     }
 
-    private func log(_ changes: SVIDCache.EntryChanges) {
+    /// Verifies the server and workloads with a new bundle of the own trust domain, and remembers it over a restart.
+    func use(_ own: TrustBundle) async throws {
+        credentials.replace(own)
+        ownBundle.set(own)
+        let authorities = own.x509Authorities.map(\.der)
+        try await storage.update { $0.bundle = authorities }
+    }
+
+    func log(_ changes: SVIDCache.EntryChanges) {
         guard logger.logLevel <= .debug else { return }
         let kinds = [
             ("Entry created", changes.added), ("Entry updated", changes.updated), ("Entry removed", changes.removed),

@@ -21,6 +21,7 @@ package final class IdentityKeeper: Sendable {
         var tainted: [String] = []
         var lastSync: Date?
         var agentMustRotate = false
+        var push = PushState()
     }
 
     let settings: KeeperSettings
@@ -36,6 +37,8 @@ package final class IdentityKeeper: Sendable {
     let state: Mutex<State>
     let signingWanted = WakeSignal()
     let taintFound = WakeSignal()
+    /// The open stream of changes shows an identity that has been replaced.
+    let streamIsOld = WakeSignal()
     /// The agent's own bundle, for those who verify with it.
     package let ownBundle: Watch<TrustBundle>
     /// How often an RPC may take.
@@ -113,6 +116,7 @@ package final class IdentityKeeper: Sendable {
                     group.addTask { try await self.keepInStep() }
                     group.addTask { try await self.keepAgentSVID() }
                     group.addTask { try await self.dropTainted() }
+                    if self.settings.usesPush { group.addTask { try await self.followChanges() } }
                     _ = try await group.next()
                     group.cancelAll()
                 }

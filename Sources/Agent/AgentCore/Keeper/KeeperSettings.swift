@@ -7,6 +7,8 @@ package import SPIFFE
 package struct KeeperSettings: Sendable {
     package var trustDomain: TrustDomain
     package var syncInterval: Duration = .seconds(5)
+    /// Whether the server is asked to tell changes by itself; servers that cannot are polled.
+    package var usesPush = true
     package var workloadKeyType: KeyType = .ecP256
     package var availabilityTarget: Duration?
     /// Soft.

@@ -7,6 +7,8 @@ package struct SyncSchedule: Sendable {
     /// What is due.
     package enum Turn: Sendable, Equatable {
         case synchronize
+        /// Sign what is due, without asking for changes: they come by themselves.
+        case renew
         /// Sign what subscribers wait for, without asking for changes first.
         case sign
         case wait(Duration)
@@ -18,6 +20,7 @@ package struct SyncSchedule: Sendable {
     private var nextSync: Duration
     private var earliestSign: Duration = .zero
     private var signWanted = false
+    private var isPushed = false
 
     /// - Parameter now: `TimeSource.uptime`, as in every other call.
     package init(interval: Duration, now: Duration, random: some RandomSource) {
@@ -32,8 +35,27 @@ package struct SyncSchedule: Sendable {
     /// A subscriber waits for an SVID that is not there.
     package mutating func signingWanted() { signWanted = true }
 
+    /// Whether changes come by themselves. When they no longer do, the next synchronisation comes within an interval.
+    ///
+    /// - Parameter soon: Something is amiss: synchronise at once.
+    package mutating func pushed(_ isPushed: Bool, soon: Bool, now: Duration, random: some RandomSource) {
+        if soon, !isPushed { nextSync = min(nextSync, now) }
+        guard isPushed != self.isPushed else { return }
+        self.isPushed = isPushed
+        syncBackoff.reset()
+        // Agents that lost their server together shall not come back together.
+        nextSync = isPushed ? now + interval : min(nextSync, now + (soon ? .zero : interval * random.unit()))
+    }
+
+    /// What was due has been signed, or not.
+    package mutating func renewed(now: Duration, succeeded: Bool, random: some RandomSource) {
+        if succeeded { syncBackoff.reset() }
+        nextSync = now + syncBackoff.next(random)
+        if succeeded { syncBackoff.reset() }
+    }
+
     package func turn(now: Duration) -> Turn {
-        if now >= nextSync { return .synchronize }
+        if now >= nextSync { return isPushed ? .renew : .synchronize }
         if signWanted {
             if now >= earliestSign { return .sign }
             return .wait(min(earliestSign, nextSync) - now)

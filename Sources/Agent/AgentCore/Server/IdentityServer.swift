@@ -12,6 +12,11 @@ package protocol IdentityServer: Sendable {
     func synchronizeEntries(
         timeout: Duration, compare: @Sendable ([EntrySync.Revision]) -> [String]
     ) async throws -> EntrySync.Outcome
+    /// Follows changes as the server tells them, until the stream ends: `body` is called with each message, and whether the
+    /// change goes on in the next one.
+    func followEntries(
+        _ start: EntryPush.Start, _ body: (EntryPush.Change, _ more: Bool) async throws -> Void
+    ) async throws
     /// The bundle of the agent's own trust domain.
     func bundle(timeout: Duration) async throws -> TrustBundle
     /// - Returns: `nil` when the server has none.

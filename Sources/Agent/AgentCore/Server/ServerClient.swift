@@ -14,7 +14,7 @@ import Synchronization
 package final class ServerClient: IdentityServer {
     private let make: @Sendable () -> ServerConnection
     private let connection: Mutex<ServerConnection>
-    private let logger: Logger
+    let logger: Logger
     private let usesSync: Bool
 
     /// - Parameters:
@@ -35,7 +35,7 @@ package final class ServerClient: IdentityServer {
         connection = Mutex(make())
     }
 
-    private var current: ServerConnection { connection.withLock { $0 } }
+    var current: ServerConnection { connection.withLock { $0 } }
 
     package func reconnect() async {
         let old = connection.withLock { connection in

@@ -7,6 +7,9 @@ package struct CallOptions: Sendable {
     /// How long the caller waits, connecting included; `nil` for ever. Sent as `grpc-timeout`.
     package var timeout: Duration?
     package var metadata: Metadata
+    /// How often the server is asked for a sign of life while the call is open; `nil` for never. Of several calls on one
+    /// connection the one that asked first counts.
+    package var keepalive: TimeAmount?
 
     package init(timeout: Duration? = nil, metadata: Metadata = Metadata()) {
         self.timeout = timeout

@@ -31,6 +31,9 @@ final class ClientConnection: ChannelInboundHandler, @unchecked Sendable {
     private var isClosed = false
     private var closeReason: RPCStatus?
     private var keepalive: Scheduled<Void>?
+    /// Open calls that want to know whether the server is there, and how often.
+    private var watched: Set<HTTP2StreamID> = []
+    private var watchInterval: TimeAmount?
     private var pingsOut = 0
     private let usable = Atomic<Bool>(true)
 
@@ -150,7 +153,9 @@ final class ClientConnection: ChannelInboundHandler, @unchecked Sendable {
 
     /// Starts a call.
     /// - Returns: `nil` when this connection takes no more calls.
-    func open(_ path: MethodPath, metadata: Metadata, deadline: NIODeadline?) -> ClientStream? {
+    func open(
+        _ path: MethodPath, metadata: Metadata, deadline: NIODeadline?, keepalive interval: TimeAmount? = nil
+    ) -> ClientStream? {
         guard !isClosed, isUsable, context != nil else { return nil }
         let id = nextID
         nextID = HTTP2StreamID(Int(nextID) + 2)
@@ -173,11 +178,17 @@ final class ClientConnection: ChannelInboundHandler, @unchecked Sendable {
         let stream = ClientStream(id: id, connection: self, deadline: deadline)
         streams[id] = stream
         write(.headers(.init(headers: headers)), id)
+        if let interval {
+            watched.insert(id)
+            watchInterval = watchInterval ?? interval
+            if keepalive == nil { scheduleKeepalive() }
+        }
         return stream
     }
 
     func remove(_ stream: ClientStream) {
         streams.removeValue(forKey: stream.id)
+        if watched.remove(stream.id) != nil, watched.isEmpty { watchInterval = nil }
         closeIfDone()
     }
 
@@ -227,9 +238,16 @@ final class ClientConnection: ChannelInboundHandler, @unchecked Sendable {
     }
 
     private func scheduleKeepalive() {
-        guard let interval = configuration.keepaliveInterval else { return }
+        guard let interval = configuration.keepaliveInterval ?? watchInterval else {
+            keepalive = nil
+            return
+        }
         keepalive = loop.scheduleTask(in: interval) {
             guard !self.isClosed else { return }
+            guard self.configuration.keepaliveInterval ?? self.watchInterval != nil else {
+                self.keepalive = nil
+                return
+            }
             self.pingsOut += 1
             self.write(.ping(HTTP2PingData(withInteger: 0), ack: false), .rootStream)
             self.keepalive = self.loop.scheduleTask(in: self.configuration.keepaliveTimeout) {

@@ -82,12 +82,13 @@ package final class RPCClient: Sendable {
     ) async throws -> ClientStreamIO {
         for _ in 0..<5 {
             let connection = try await link.connected(until: deadline)
-            let metadata = options.metadata
+            let (metadata, keepalive) = (options.metadata, options.keepalive)
             let stream: ClientStream? = try await withCheckedThrowingContinuation { continuation in
                 let open: @Sendable () -> Void = {
                     continuation.resume(
                         with: Result {
-                            let stream = connection.open(path, metadata: metadata, deadline: deadline)
+                            let stream = connection.open(
+                                path, metadata: metadata, deadline: deadline, keepalive: keepalive)
                             if let stream { try first(stream) }
                             return stream
                         })

@@ -35,6 +35,11 @@ package enum AgentRefusal: Error, Sendable, Hashable {
         }
     }
 
+    /// The status a call of such a caller ends with.
+    func status(_ method: MethodPath) -> RPCStatus {
+        RPCStatus(.permissionDenied, "authorization denied for method \(method)", details: [detail])
+    }
+
     /// The `google.protobuf.Any` that goes with the status.
     package var detail: RPCStatus.Detail {
         let value = Spire_Api_Types_PermissionDeniedDetails.with { $0.reason = reason }
@@ -103,6 +108,12 @@ package final class AgentCheck: Sendable {
         } catch {
             throw APIFailure.internal("unable to activate the new agent SVID", error)
         }
+    }
+
+    /// The same from what is stored now, however recently it was read.
+    package func recheck(id: SPIFFEID, leaf: Certificate) async throws {
+        forget(id.description)
+        try await check(id: id, leaf: leaf)
     }
 
     private func remember(_ node: AttestedNode) {

@@ -2,6 +2,7 @@
 
 package import APIProtos
 import Datastore
+import EntryIndex
 import NIOCore
 package import RPC
 import SwiftProtobuf
@@ -12,6 +13,8 @@ extension EntryService {
 
     /// Entries or revisions in one message.
     static let syncPage = 500
+    /// Bytes of entries in one message, so that large entries do not exceed what callers accept (4 MiB by default).
+    static let syncBytes = 2 << 20
 
     /// Brings an agent up to date: small sets are sent whole; of larger ones first the revisions, then, as often as the
     /// agent asks, the entries it names. The set is the one at the start of the stream.
@@ -26,42 +29,51 @@ extension EntryService {
             throw APIFailure.invalid("revision number cannot be masked")
         }
         let mask = EntryMask(first.hasOutputMask ? first.outputMask : nil)
-        let entries = try await entriesOfCaller(call)
-        guard entries.count > Self.syncPage else {
-            return try await responses.sendEncoded(page(entries[...], more: false, mask, call))
+        let set = try await setOfCaller(call)
+        if set.count <= Self.syncPage {
+            let entries = set.entries(0..<set.count)
+            if entries.reduce(0, { $0 + $1.wireSize }) <= Self.syncBytes {
+                return try await responses.sendEncoded(page(entries, more: false, mask, call))
+            }
         }
 
-        for start in stride(from: 0, to: entries.count, by: Self.syncPage) {
-            let end = min(start + Self.syncPage, entries.count)
+        for start in stride(from: 0, to: set.count, by: Self.syncPage) {
+            let end = min(start + Self.syncPage, set.count)
             try await responses.send(
                 .with {
-                    $0.entryRevisions = entries[start..<end].map(Self.revision)
-                    $0.more = end < entries.count
+                    $0.entryRevisions = (start..<end).map { Self.revision(set.version($0)) }
+                    $0.more = end < set.count
                 })
         }
-        var byID: [String: RegistrationEntry]?
+        var places: [String: Int]?
         while let request = try await requests.next() {
-            let known = byID ?? Dictionary(entries.map { ($0.id, $0) }) { $1 }
-            byID = known
-            let asked = request.ids.sorted().compactMap { known[$0] }
-            try await send(asked, mask, responses, call)
+            let known = places ?? set.places()
+            places = known
+            try await send(request.ids.sorted().compactMap { known[$0] }, of: set, mask, responses, call)
         }
     }
 
     private func send(
-        _ entries: [RegistrationEntry], _ mask: EntryMask, _ responses: ResponseWriter<SyncResponse>, _ call: Call
+        _ places: [Int], of set: AuthorizedSet, _ mask: EntryMask, _ responses: ResponseWriter<SyncResponse>,
+        _ call: Call
     ) async throws {
-        var start = 0
+        var rest = places[...]
         repeat {
-            let end = min(start + Self.syncPage, entries.count)
-            let more = end < entries.count
-            try await responses.sendEncoded(page(entries[start..<end], more: more, mask, call))
-            start = end
-        } while start < entries.count
+            var page: [RegistrationEntry] = []
+            var size = 0
+            while let place = rest.first, page.count < Self.syncPage {
+                let entry = set.entries(place..<place + 1)
+                size += entry.reduce(0) { $0 + $1.wireSize }
+                if size > Self.syncBytes, !page.isEmpty { break }
+                page += entry
+                rest = rest.dropFirst()
+            }
+            try await responses.sendEncoded(self.page(page, more: !rest.isEmpty, mask, call))
+        } while !rest.isEmpty
     }
 
     private func page(
-        _ entries: ArraySlice<RegistrationEntry>, more: Bool, _ mask: EntryMask, _ call: Call
+        _ entries: [RegistrationEntry], more: Bool, _ mask: EntryMask, _ call: Call
     ) throws -> ByteBuffer {
         var encoder = EntryEncoder(ids, mask: mask, field: 2)
         encoder.append(contentsOf: entries)
@@ -70,11 +82,13 @@ extension EntryService {
         return try encoder.finished()
     }
 
-    private static func revision(_ entry: RegistrationEntry) -> Spire_Api_Server_Entry_V1_EntryRevision {
+    private static func revision(
+        _ version: (id: String, revision: Int64, createdAt: Int64)
+    ) -> Spire_Api_Server_Entry_V1_EntryRevision {
         .with {
-            $0.id = entry.id
-            $0.revisionNumber = entry.revisionNumber
-            $0.createdAt = entry.createdAt
+            $0.id = version.id
+            $0.revisionNumber = version.revision
+            $0.createdAt = version.createdAt
         }
     }
 }

@@ -40,6 +40,16 @@ package struct EntryService: APIService {
         for id in unreadable { call.logger.error("Failed to convert entry", metadata: [LogKey.entryID: "\(id)"]) }
     }
 
+    /// The set of entries the calling agent is authorized for, as it is now.
+    func setOfCaller(_ call: Call) async throws -> AuthorizedSet {
+        let agent = try call.requireID()
+        do {
+            return try await authorized.authorizedSet(agentID: agent.description)
+        } catch {
+            throw APIFailure.internal("failed to fetch entries", error)
+        }
+    }
+
     /// The entries the calling agent is authorized for.
     func entriesOfCaller(_ call: Call) async throws -> [RegistrationEntry] {
         let agent = try call.requireID()

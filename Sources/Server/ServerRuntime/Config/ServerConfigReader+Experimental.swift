@@ -67,11 +67,6 @@ extension ServerConfigReader {
         let key = alias == nil ? "event_timeout" : "sql_transaction_timeout"
         values.eventTimeout = interval(block, key, "event timeout", .seconds(900))
         block.know("event_timeout")
-        if values.eventTimeout != .seconds(900) {
-            diagnostics.notice(
-                .info, "The key has no effect here: gaps among events are closed by a reload",
-                fields: ["key": "event_timeout"])
-        }
         if values.fullCacheReloadInterval <= values.cacheReloadInterval {
             report(
                 "server.experimental.full_cache_reload_interval",

@@ -9,7 +9,7 @@ import Testing
 @Suite struct AuthorizationTableTests {
     static let offered =
         AgentMethods.all + BundleMethods.all + EntryMethods.all + SVIDMethods.all + TrustDomainMethods.all
-        + LocalAuthorityMethods.all + LoggerMethods.all + DebugMethods.all + HealthMethods.all
+        + LocalAuthorityMethods.all + LoggerMethods.all + DebugMethods.all + HealthMethods.all + EntryPushMethods.all
 
     @Test("every method of every service has a row, and there are no rows for others")
     func complete() {
@@ -23,7 +23,7 @@ import Testing
         let anyone: Set = ["GetBundle", "AttestAgent"]
         let agents: Set = [
             "BatchNewX509SVID", "NewJWTSVID", "BatchNewWITSVID", "GetAuthorizedEntries", "SyncAuthorizedEntries",
-            "RenewAgent", "PostStatus",
+            "RenewAgent", "PostStatus", "StreamAuthorizedEntries",
         ]
         let downstream: Set = ["NewDownstreamX509CA", "PublishJWTAuthority", "PublishWITAuthority"]
         let local = Set((DebugMethods.all + LoggerMethods.all + HealthMethods.all).map(\.description))
@@ -59,6 +59,7 @@ import Testing
             (SVIDMethods.newDownstreamX509CA.path, .signing, 500, "downstream CA signing rate limit"),
             (BundleMethods.publishJWTAuthority.path, .keyPublishing, 500, "key publishing rate limiting"),
             (BundleMethods.publishWITAuthority.path, .keyPublishing, 500, "key publishing rate limiting"),
+            (EntryPushMethods.streamAuthorizedEntries.path, .entryStream, 500, "entry stream rate limiting"),
         ]
         for (method, bucket, rate, text) in expected {
             let rule = try #require(AuthorizationTable.standard[method]?.rate)

@@ -1,0 +1,189 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package import Datastore
+import Groundwork
+import Logging
+import Synchronization
+
+extension EntryIndex {
+    private static let pageSize = 2000
+    /// Above this many changed nodes all are read at once.
+    private static let nodeByNode = 500
+    private static let sweepInterval: Duration = .seconds(60)
+    /// After so long without a look, event rows may have been pruned unseen.
+    private static let blindness: Duration = .seconds(1800)
+
+    /// Makes the running index look at the datastore without waiting for its next poll.
+    package func noteLocalChange() { wake.update { $0 &+= 1 } }
+
+    /// Others write to the same database.
+    private var isShared: Bool { overlap != .zero }
+
+    /// Keeps the index current until cancelled. Failures are logged and tried again at the next poll.
+    package func run() async throws {
+        let interval =
+            isShared ? min(configuration.pollInterval, configuration.sharedPollInterval) : configuration.pollInterval
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            group.addTask { [self] in
+                for await _ in localChanges.changes() { noteLocalChange() }
+            }
+            group.addTask { [self] in
+                while true {
+                    try await time.sleep(for: interval)
+                    noteLocalChange()
+                }
+            }
+            group.addTask { [self] in
+                for await _ in wake.changes() {
+                    do {
+                        try await refresh()
+                    } catch is CancellationError {
+                        return
+                    } catch {
+                        logger.error("Failed to reload entry cache", metadata: [LogKey.error: "\(error)"])
+                    }
+                }
+            }
+            defer { group.cancelAll() }
+            try await group.next()
+            try Task.checkCancellation()
+            // The local signal has ended, which leaves the timer.
+            try await group.next()
+        }
+    }
+
+    /// Brings the index up to the datastore's present state. Not to be called while `run` runs.
+    package func refresh() async throws {
+        let now = time.uptime
+        let state = following.withLock { $0 }
+        let hasForgotten = state.entries.hasForgotten || state.nodes.hasForgotten
+        if !state.isLoaded || now - state.lastLoad >= configuration.fullReloadInterval
+            || now - state.lastLook >= Self.blindness
+            || hasForgotten && now - state.lastLoad >= configuration.deepInterval
+        {
+            return try await load()
+        }
+        let isDeep = !isShared || now - state.lastDeepLook >= configuration.deepInterval
+        let reading = try await read(
+            entriesAfter: state.entries.from(isDeep: isDeep), nodesAfter: state.nodes.from(isDeep: isDeep))
+        let (entries, nodes) = following.withLock { state in
+            state.pendingEntries.formUnion(state.entries.take(reading.entries, isDeep: isDeep, now: now))
+            state.pendingNodes.formUnion(state.nodes.take(reading.nodes, isDeep: isDeep, now: now))
+            state.lastLook = now
+            if isDeep { state.lastDeepLook = now }
+            return (state.pendingEntries, state.pendingNodes)
+        }
+        if let bundles = reading.bundles { bundlesSeen?(bundles) }
+        if !entries.isEmpty { try await take(entries: entries) }
+        if !nodes.isEmpty { try await take(nodes: nodes) }
+        if now - state.lastSweep >= Self.sweepInterval { sweep(now) }
+    }
+
+    /// One look at the datastore.
+    private func read(entriesAfter: Int64, nodesAfter: Int64) async throws -> FeedReading {
+        if let reader = store as? any FeedReader {
+            return try await reader.feed(entriesAfter: entriesAfter, nodesAfter: nodesAfter)
+        }
+        return FeedReading(
+            entries: try await store.entryEvents(after: entriesAfter),
+            nodes: try await store.nodeEvents(after: nodesAfter))
+    }
+
+    private func take(entries ids: Set<String>) async throws {
+        var rest = Array(ids)[...]
+        while !rest.isEmpty {
+            let part = Array(rest.prefix(Self.pageSize))
+            rest = rest.dropFirst(part.count)
+            let found = try await store.entries(ids: part)
+            let present = Set(found.map(\.id))
+            change(size: part.count) { tree, concern in
+                for id in part where !present.contains(id) { tree.removeEntry(id: id, &concern) }
+                for entry in found { tree.set(entry, &concern) }
+            }
+        }
+        following.withLock { $0.pendingEntries.subtract(ids) }
+    }
+
+    private func take(nodes ids: Set<String>) async throws {
+        if ids.count > Self.nodeByNode {
+            let nodes = try await validNodes()
+            let present = Set(nodes.map(\.spiffeID))
+            change(size: nodes.count) { tree, concern in
+                for id in ids where !present.contains(id) { tree.removeAgent(id: id, &concern) }
+                for node in nodes { tree.setAgent(node, &concern) }
+            }
+        } else {
+            for id in ids.sorted() {
+                guard let node = try await store.node(id: id) else {
+                    change(size: 1) { $0.removeAgent(id: id, &$1) }
+                    continue
+                }
+                let selectors = try await store.nodeSelectors(id: id)
+                change(size: 1) {
+                    $0.setAgent(id: id, expiresAt: node.expiresAt, selectors: selectors, &$1)
+                }
+            }
+        }
+        let snapshot = self.snapshot
+        board.post(agents: ids.compactMap { snapshot.path(of: $0) })
+        following.withLock { $0.pendingNodes.subtract(ids) }
+    }
+
+    /// Loads everything and puts it in place of what was there. To be called before the index answers; later calls
+    /// are up to `run`.
+    package func load() async throws {
+        let now = time.uptime
+        // Where events stand is noted first: what changes during the load is then looked at once more.
+        var entryFeed = EventFeed(overlap: overlap)
+        var nodeFeed = EventFeed(overlap: overlap)
+        let entriesFrom = entryFeed.start(latest: try await store.latestEntryEventID())
+        let nodesFrom = nodeFeed.start(latest: try await store.latestNodeEventID())
+        if isShared {
+            let seen = try await read(entriesAfter: entriesFrom, nodesAfter: nodesFrom)
+            _ = entryFeed.take(seen.entries, isDeep: true, now: now)
+            _ = nodeFeed.take(seen.nodes, isDeep: true, now: now)
+        }
+        var fresh = AuthorizationTree(trustDomain: trustDomain)
+        var nobody = Concern.ignored()
+        var page = PageRequest(size: Self.pageSize)
+        repeat {
+            let found = try await store.listEntries(EntryFilter(), page: page)
+            for entry in found.items { fresh.set(entry, &nobody) }
+            page.token = found.items.count < page.size ? "" : found.nextToken
+        } while !page.token.isEmpty
+        for node in try await validNodes() { fresh.setAgent(node, &nobody) }
+        board.begin()
+        defer { board.finish() }
+        tree.withLock { $0 = fresh }
+        following.withLock { state in
+            state = Following(entries: entryFeed, nodes: nodeFeed)
+            state.isLoaded = true
+            state.lastLoad = now
+            state.lastLook = now
+            state.lastDeepLook = now
+            state.lastSweep = now
+        }
+        board.postDoubt()
+    }
+
+    private func validNodes() async throws -> [AttestedNode] {
+        var filter = NodeFilter()
+        filter.validAt = unixNow
+        return try await store.listNodes(filter, page: nil, withSelectors: true).items
+    }
+
+    /// Lets go of agents that have expired (answers leave their aliases out already) and of forgotten mailboxes.
+    private func sweep(_ now: Duration) {
+        let unix = unixNow
+        change(size: 1) { $0.removeAgents(expiredBefore: unix, &$1) }
+        board.sweep()
+        following.withLock { $0.lastSweep = now }
+    }
+}
+
+extension AuthorizationTree {
+    /// - Parameter node: With its selectors.
+    mutating func setAgent(_ node: AttestedNode, _ concern: inout Concern) {
+        setAgent(id: node.spiffeID, expiresAt: node.expiresAt, selectors: node.selectors, &concern)
+    }
+}
