@@ -14,7 +14,7 @@ extension ServerClient {
         let request = Mapping.request(start)
         var options = CallOptions()
         // The stream may be silent for hours: without questions nobody would notice that the server is gone.
-        options.keepalive = .seconds(60)
+        options.keepalive = .seconds(30)
         let chosen = options
         try await current.run { client in
             try await client.serverStreaming(EntryPushMethods.streamAuthorizedEntries, request, options: chosen) {

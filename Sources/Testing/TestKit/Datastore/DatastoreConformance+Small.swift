@@ -88,6 +88,30 @@ extension DatastoreConformance {
             let unknown = CAJournal(id: 99, data: [], activeX509AuthorityID: "x")
             try await requireFailure(.notFound) { _ = try await store.setCAJournal(unknown) }
         },
+        Check("one look shows new events and which bundles were written since") { store in
+            guard let reader = store as? any FeedReader else {
+                return try require(false, "the store is a FeedReader")
+            }
+            _ = try await store.createBundle(TrustBundle(trustDomainID: "spiffe://a.test"))
+            _ = try await store.createBundle(TrustBundle(trustDomainID: "spiffe://b.test"))
+            _ = try await store.add(.sample(id: "e"))
+            try await store.createNode(
+                AttestedNode(spiffeID: "n", attestationType: "t", serialNumber: "1", expiresAt: 2))
+            let first = try await reader.feed(entriesAfter: 0, nodesAfter: 0)
+            try requireEqual(first.entries.map(\.key), ["e"])
+            try requireEqual(first.nodes.map(\.key), ["n"])
+            let domains = first.bundles?.map(\.trustDomainID).sorted()
+            try requireEqual(domains, ["spiffe://a.test", "spiffe://b.test"])
+            var changed = TrustBundle(trustDomainID: "spiffe://b.test")
+            changed.sequenceNumber = 300
+            _ = try await store.setBundle(changed)
+            let second = try await reader.feed(
+                entriesAfter: first.entries[0].eventID, nodesAfter: first.nodes[0].eventID)
+            try require(second.entries.isEmpty && second.nodes.isEmpty, "what was seen does not come again")
+            let before = Set(first.bundles ?? [])
+            try requireEqual(
+                (second.bundles ?? []).filter { !before.contains($0) }.map(\.trustDomainID), ["spiffe://b.test"])
+        },
         Check("every change of entries and nodes leaves an event, in order") { store in
             try requireEqual(try await store.latestEntryEventID(), 0)
             let entry = try await store.add(.sample(id: "e"))
