@@ -62,9 +62,25 @@ package enum AgentProgram {
                         service: Agent(parts: parts), successTerminationBehavior: .gracefullyShutdownGroup,
                         failureTerminationBehavior: .cancelGroup),
                     .init(service: LogReopener(logs: logs)),
+                    .init(service: StartUpMemory(time: SystemTime())),
                 ],
                 gracefulShutdownSignals: [.sigterm, .sigint], logger: quiet))
         try await services.run()
+    }
+}
+
+/// Once everything has started, gives back the memory that only starting needed.
+private struct StartUpMemory: Service {
+    let time: any TimeSource
+
+    func run() async throws {
+        await cancelWhenGracefulShutdown {
+            do {
+                try await time.sleep(for: .seconds(5))
+                ProcessMemory.releaseStartUp()
+                while true { try await time.sleep(for: .seconds(86_400)) }
+            } catch {}
+        }
     }
 }
 

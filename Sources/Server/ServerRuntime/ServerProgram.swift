@@ -33,7 +33,7 @@ package enum ServerProgram {
             let parts = try await Composition.build(
                 config, plugins: config.resolvedPlugins(), log: log, time: SystemTime(), random: SystemRandom())
             do {
-                let server = Server(parts, also: [LogReopener(log: log)])
+                let server = Server(parts, also: [LogReopener(log: log), StartUpMemory(time: SystemTime())])
                 try await server.group(signals: [.sigint, .sigterm]).run()
             } catch {
                 await parts.close()
@@ -46,6 +46,21 @@ package enum ServerProgram {
             throw error
         }
         logger.info("Server stopped gracefully")
+    }
+}
+
+/// Once everything has started, gives back the memory that only starting needed.
+struct StartUpMemory: Service {
+    let time: any TimeSource
+
+    func run() async throws {
+        await cancelWhenGracefulShutdown {
+            do {
+                try await time.sleep(for: .seconds(5))
+                ProcessMemory.releaseStartUp()
+                while true { try await time.sleep(for: .seconds(86_400)) }
+            } catch {}
+        }
     }
 }
 
