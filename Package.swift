@@ -121,8 +121,9 @@ let house: [Wing] = [
                 "PostgresDriver", "MySQLDriver", "PluginsBasic", "PluginAPI", "Issuance", "Telemetry", "Groundwork", "SPIFFE", "SPIFFETLS", "HCL",
                 "APIProtos", "WorkloadProtos",
             ],
-            needs: nio + ["Logging", "ServiceLifecycle", "UnixSignals", "SwiftProtobuf", "X509"], tests: true,
-            testUses: ["TestKit"]),
+            needs: nio
+                + ["Logging", "ServiceLifecycle", "UnixSignals", "SwiftProtobuf", "X509", "Crypto", "CryptoExtras"],
+            tests: true, testUses: ["TestKit"]),
         Module(
             "ServerCLI",
             uses: [

@@ -26,6 +26,7 @@ package enum ServerCommandLine {
         UpstreamAuthorityTaint.self, UpstreamAuthorityRevoke.self,
         LoggerGet.self, LoggerSet.self, LoggerReset.self, DebugGetInfo.self,
         MigratePlan.self,
+        BackupCreate.self, BackupVerify.self, BackupRestore.self,
     ]
 
     /// Commands that print their failures themselves, in full.

@@ -43,7 +43,8 @@ struct Services {
         let adminIDs = Set(config.adminIDs)
         let agents = AgentCheck(nodes: datastore, time: time, staleness: config.maxAttestedNodeInfoStaleness)
         let authorizer = Authorizer(
-            adminIDs: adminIDs, entries: datastore, agents: agents, environment: environment)
+            adminIDs: adminIDs, scopedAdmins: config.scopedAdmins, entries: datastore, agents: agents,
+            environment: environment)
         var remote = ServiceTable()
         EntryPushService(trustDomain: config.trustDomain, index: index, bundles: bundles, agents: agents, time: time)
             .add(to: &remote)
@@ -64,7 +65,8 @@ struct Services {
             localServer: RPCServer(
                 services: local, interceptors: [authorizer], errorMapper: APIFailure.status(of:)),
             identity: { rotator.identity },
-            clients: ClientVerifier(bundles: bundles, adminIDs: adminIDs, time: time, logger: logger),
+            clients: ClientVerifier(
+                bundles: bundles, adminIDs: adminIDs.union(config.scopedAdmins.keys), time: time, logger: logger),
             listening: Watch(nil), logger: logger)
     }
 
