@@ -42,6 +42,7 @@ let house: [Wing] = [
         Module("WorkloadProtos", uses: ["RPC"], needs: ["SwiftProtobuf"]),
         Module("APIProtos", uses: ["RPC"], needs: ["SwiftProtobuf"]),
         Module("StateProtos", needs: ["SwiftProtobuf"]),
+        Module("TelemetryProtos", uses: ["RPC"], needs: ["SwiftProtobuf"]),
     ]),
     Wing("Client", [
         Module("SPIFFE", needs: ["Crypto", "CryptoExtras", "X509", "SwiftASN1"], tests: true),
@@ -58,7 +59,7 @@ let house: [Wing] = [
         Module("HCL", tests: true),
         Module("YAML", uses: ["CYAML"], tests: true, touchesC: true),
         Module(
-            "Telemetry", uses: ["Groundwork", "HCL"], needs: ["Logging"], tests: true, testUses: ["TestKit"],
+            "Telemetry", uses: ["Groundwork", "HCL"], needs: ["Logging", "Crypto"], tests: true, testUses: ["TestKit"],
             touchesC: true),
         Module(
             "Issuance", uses: ["SPIFFE", "Groundwork"], needs: ["Crypto", "CryptoExtras", "X509", "SwiftASN1"],
@@ -67,15 +68,19 @@ let house: [Wing] = [
             "RPC",
             needs: nio + ["NIOHTTP2", "NIOHPACK", "SwiftProtobuf", "DequeModule"], tests: true),
         Module(
-            "Wire", uses: ["RPC", "Groundwork", "Telemetry", "SPIFFE", "Issuance", "SPIFFETLS", "CPeerCredentials"],
-            needs: nio + ["NIOSSL", "NIOTLS", "X509", "SwiftASN1", "Logging"], tests: true,
+            "Wire",
+            uses: [
+                "RPC", "Groundwork", "Telemetry", "TelemetryProtos", "SPIFFE", "Issuance", "SPIFFETLS",
+                "CPeerCredentials",
+            ],
+            needs: nio + ["NIOSSL", "NIOTLS", "X509", "SwiftASN1", "SwiftProtobuf", "Logging"], tests: true,
             testUses: ["TestKit", "Issuance"], touchesC: true),
         Module(
             "Web", uses: ["Wire", "Telemetry", "Groundwork", "SPIFFE", "SPIFFETLS"],
             needs: nio + ["NIOHTTP1", "NIOSSL", "X509", "Logging"], tests: true, testUses: ["TestKit", "Issuance"]),
     ]),
     Wing("Plugins", [
-        Module("PluginAPI", uses: ["Groundwork", "SPIFFE", "Issuance"], needs: ["Logging"]),
+        Module("PluginAPI", uses: ["Groundwork", "Telemetry", "SPIFFE", "Issuance"], needs: ["Logging"]),
         Module(
             "PluginsBasic", uses: ["PluginAPI", "Groundwork", "SPIFFE", "Issuance"], needs: ["Logging", "Crypto"],
             tests: true, testUses: ["TestKit"], touchesC: true),
@@ -83,7 +88,7 @@ let house: [Wing] = [
     Wing("Storage", [
         Module("Datastore", uses: ["Groundwork"]),
         Module(
-            "SQLDatastore", uses: ["Datastore", "Groundwork", "StateProtos"], needs: ["Logging", "SwiftProtobuf"]),
+            "SQLDatastore", uses: ["Datastore", "Groundwork", "Telemetry", "StateProtos"], needs: ["Logging", "SwiftProtobuf"]),
         Module(
             "SQLiteDriver", uses: ["SQLDatastore", "Datastore", "Groundwork", "CSQLite"], needs: ["Logging"],
             tests: true, testUses: ["TestKit", "CSQLite"], touchesC: true),
@@ -97,11 +102,11 @@ let house: [Wing] = [
     Wing("Server", [
         Module(
             "Authority",
-            uses: ["Issuance", "Datastore", "PluginAPI", "Groundwork", "SPIFFE", "StateProtos"],
+            uses: ["Issuance", "Datastore", "PluginAPI", "Groundwork", "Telemetry", "SPIFFE", "StateProtos"],
             needs: ["Logging", "SwiftProtobuf"], tests: true,
             testUses: ["TestKit", "PluginsBasic", "SQLDatastore", "SQLiteDriver"]),
         Module(
-            "EntryIndex", uses: ["Datastore", "Groundwork"], needs: ["Logging"], tests: true, testUses: ["TestKit"]),
+            "EntryIndex", uses: ["Datastore", "Groundwork", "Telemetry"], needs: ["Logging"], tests: true, testUses: ["TestKit"]),
         Module(
             "ServerAPI",
             uses: [
@@ -119,7 +124,7 @@ let house: [Wing] = [
             uses: [
                 "ServerAPI", "Federation", "Authority", "EntryIndex", "Wire", "RPC", "Datastore", "SQLDatastore", "SQLiteDriver",
                 "PostgresDriver", "MySQLDriver", "PluginsBasic", "PluginAPI", "Issuance", "Telemetry", "Groundwork", "SPIFFE", "SPIFFETLS", "HCL",
-                "APIProtos", "WorkloadProtos",
+                "APIProtos", "WorkloadProtos", "Web",
             ],
             needs: nio
                 + ["Logging", "ServiceLifecycle", "UnixSignals", "SwiftProtobuf", "X509", "Crypto", "CryptoExtras"],
@@ -135,23 +140,23 @@ let house: [Wing] = [
     Wing("Agent", [
         Module(
             "AgentCore",
-            uses: ["Wire", "RPC", "APIProtos", "PluginAPI", "Issuance", "Groundwork", "SPIFFE"],
+            uses: ["Wire", "RPC", "APIProtos", "PluginAPI", "Issuance", "Groundwork", "Telemetry", "SPIFFE"],
             needs: nio + ["NIOHTTP1", "NIOSSL", "X509", "Logging", "SwiftProtobuf"], tests: true,
             testUses: ["TestKit", "PluginsBasic"]),
         Module(
             "AgentAPI",
             uses: [
                 "AgentCore", "Wire", "RPC", "WorkloadProtos", "APIProtos", "PluginAPI", "Issuance", "Groundwork",
-                "SPIFFE",
+                "Telemetry", "SPIFFE",
             ],
             needs: ["Logging", "SwiftProtobuf", "NIOCore"], tests: true, testUses: ["TestKit", "PluginsBasic"]),
         Module(
             "AgentRuntime",
             uses: [
                 "AgentAPI", "AgentCore", "Wire", "RPC", "PluginsBasic", "PluginAPI", "Issuance", "Telemetry",
-                "Groundwork", "SPIFFE", "SPIFFETLS", "HCL",
+                "Groundwork", "SPIFFE", "SPIFFETLS", "HCL", "Web",
             ],
-            needs: nio + ["Logging", "ServiceLifecycle", "UnixSignals"], tests: true,
+            needs: nio + ["Logging", "ServiceLifecycle", "UnixSignals", "X509"], tests: true,
             testUses: ["TestKit", "APIProtos", "WorkloadProtos"]),
         Module(
             "AgentCLI",

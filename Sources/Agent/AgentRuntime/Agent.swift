@@ -49,9 +49,12 @@ struct Agent: Service {
 
     private func serve(_ keeper: IdentityKeeper) async throws {
         let config = parts.config
-        guard !(config.workloadAPIIsDisabled && config.sdsAPIIsDisabled) else { return try await keeper.run() }
+        guard !(config.workloadAPIIsDisabled && config.sdsAPIIsDisabled) else {
+            parts.liveness.serving(nil)
+            return try await keeper.run()
+        }
         let endpoints = parts.logger.inSubsystem("endpoints")
-        let server = Composition.publicServer(parts, keeper)
+        let (server, isHealthy) = Composition.publicServer(parts, keeper)
         let listener = try await UnixListener.bind(
             path: config.socketPath, mode: 0o777, group: parts.group, server: server)
         let apis: Logger.Metadata = ["apis": "Workload API"]
@@ -59,6 +62,7 @@ struct Agent: Service {
         fields[LogKey.address] = .dictionary(["Name": "\(config.socketPath)", "Net": "unix"])
         fields[LogKey.network] = "unix"
         endpoints.info("Starting agent APIs", metadata: fields)
+        parts.liveness.serving(isHealthy)
         let ended: Result<Void, any Error>
         do {
             try await keeper.run()

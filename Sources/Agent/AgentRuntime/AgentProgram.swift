@@ -51,13 +51,17 @@ package enum AgentProgram {
     }
 
     private static func serve(_ config: AgentConfig, _ logs: LogSystem, _ group: any EventLoopGroup) async throws {
-        let parts = try await Composition.build(config, logger: logs.logger, clocks: .system, group: group)
+        let observation = AgentObservation(config, logs: logs, clocks: .system)
+        let parts = try await Composition.build(
+            config, logger: logs.logger, clocks: .system, group: group, instruments: observation.instruments,
+            liveness: observation.liveness)
+        let observers = try observation.services(on: group)
         // The group's own chatter is of no use to operators of an agent.
         var quiet = logs.logger
         quiet.logLevel = .critical
         let services = ServiceGroup(
             configuration: .init(
-                services: [
+                services: observers.map { .init(service: $0) } + [
                     .init(
                         service: Agent(parts: parts), successTerminationBehavior: .gracefullyShutdownGroup,
                         failureTerminationBehavior: .cancelGroup),

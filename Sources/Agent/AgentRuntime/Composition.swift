@@ -10,6 +10,7 @@ import PluginAPI
 import PluginsBasic
 import RPC
 import SPIFFE
+import Telemetry
 import Wire
 
 /// Everything an agent is made of, built and bound to each other, nothing running.
@@ -25,13 +26,16 @@ struct AgentParts: Sendable {
     let keyManagerName: String
     let workloadAttestors: [any WorkloadAttestor]
     let enrollment: Enrollment
+    let instruments: Instruments
+    let liveness: AgentLiveness
 }
 
 /// Builds the parts from the configuration.
 enum Composition {
     /// - Throws: `ConfigError` for plugins, `agent.storage_malformed`, `io`.
     static func build(
-        _ config: AgentConfig, logger: Logger, clocks: Clocks, group: any EventLoopGroup
+        _ config: AgentConfig, logger: Logger, clocks: Clocks, group: any EventLoopGroup,
+        instruments: Instruments = .off, liveness: AgentLiveness = AgentLiveness()
     ) async throws -> AgentParts {
         let plugins = try config.resolvedPlugins()
         let lane = BlockingLane("agent", width: 4)
@@ -46,7 +50,7 @@ enum Composition {
             return own
         }
         _ = loaded(plugins.nodeAttestor, "NodeAttestor")
-        let keys: any KeyManager
+        var keys: any KeyManager
         switch plugins.keyManager {
         case .memory: keys = MemoryKeyManager(lane: lane)
         case .disk(let directory):
@@ -54,6 +58,8 @@ enum Composition {
             keys = try await DiskKeyManager.open(path: directory + "/keys.json", lane: lane)
         }
         _ = loaded(plugins.keyManager.name, "KeyManager")
+        keys = MeteredKeyManager(
+            keys, instruments.meter, first: "agent_key_manager", one: "get_key", all: "get_keys", time: clocks.time)
         var attestors: [any WorkloadAttestor] = []
         for attestor in plugins.workloadAttestors {
             switch attestor {
@@ -74,10 +80,12 @@ enum Composition {
             group: group, clocks: clocks, logger: logger.inSubsystem("attestor"))
         let enrollment = Enrollment(
             client: client, source: try source(config.bootstrap), rebootstrap: rebootstrap(config), storage: storage,
-            keys: keys, attestor: JoinTokenAttestor(token: config.joinToken), lane: lane)
+            keys: keys, attestor: JoinTokenAttestor(token: config.joinToken), lane: lane,
+            meters: BootstrapMeters(instruments.meter))
         return AgentParts(
             config: config, logger: logger, clocks: clocks, group: group, lane: lane, storage: storage, keys: keys,
-            keyManagerName: plugins.keyManager.name, workloadAttestors: attestors, enrollment: enrollment)
+            keyManagerName: plugins.keyManager.name, workloadAttestors: attestors, enrollment: enrollment,
+            instruments: instruments, liveness: liveness)
     }
 
     /// The keeper of an agent that has its identity, and the client it speaks to the server with.
@@ -86,10 +94,11 @@ enum Composition {
     ) -> (keeper: IdentityKeeper, client: ServerClient) {
         let config = parts.config
         let credentials = AgentCredentials(svid: enrolled.svid, bundle: enrolled.bundle)
+        parts.liveness.enrolled(credentials)
         let logger = parts.logger.inSubsystem("manager")
         let client = ServerClient(
             parts.enrollment.client.place, group: parts.group, time: parts.clocks.time, logger: logger,
-            usesSync: config.experimental.usesSyncAuthorizedEntries,
+            usesSync: config.experimental.usesSyncAuthorizedEntries, tracer: parts.instruments.tracer,
             identity: { credentials.svid.tlsIdentity }, authorities: { credentials.authorities })
         var settings = KeeperSettings(trustDomain: config.trustDomain)
         settings.syncInterval = config.experimental.syncInterval
@@ -104,18 +113,21 @@ enum Composition {
         let enrollment = parts.enrollment
         let keeper = IdentityKeeper(
             settings: settings, credentials: credentials, server: client, storage: parts.storage, keys: parts.keys,
-            lane: parts.lane, clocks: parts.clocks, logger: logger,
+            lane: parts.lane, clocks: parts.clocks, logger: logger, instruments: parts.instruments,
             reattest: { try await enrollment.reattest(replacing: $0, authorities: $1) })
         return (keeper, client)
     }
 
     /// What is served on the public socket.
-    static func publicServer(_ parts: AgentParts, _ keeper: IdentityKeeper) -> RPCServer {
+    /// - Returns: the server, and what tells whether workloads can be served.
+    static func publicServer(
+        _ parts: AgentParts, _ keeper: IdentityKeeper
+    ) -> (server: RPCServer, isHealthy: @Sendable () async -> Bool) {
         let config = parts.config
         let ownPID = ProcessSurroundings.processID
         let attestation = WorkloadAttestation(
-            attestors: parts.workloadAttestors, ownPID: ownPID,
-            logger: parts.logger.inSubsystem("workload_attestor"))
+            attestors: parts.workloadAttestors, ownPID: ownPID, instruments: parts.instruments,
+            time: parts.clocks.time, logger: parts.logger.inSubsystem("workload_attestor"))
         var table = ServiceTable()
         if !config.workloadAPIIsDisabled {
             var choices = WorkloadAPI.Configuration()
@@ -133,12 +145,30 @@ enum Composition {
                 time: parts.clocks.time, logger: parts.logger.inSubsystem("endpoints")
             ).register(in: &table)
         }
-        AgentHealth(
-            attestation: attestation, ownProcess: OwnProcess(), isWorkloadAPIServed: !config.workloadAPIIsDisabled
-        ).register(in: &table)
+        let health = AgentHealth(
+            attestation: attestation, ownProcess: OwnProcess(), isWorkloadAPIServed: !config.workloadAPIIsDisabled)
+        health.register(in: &table)
         Reflection(describing: table).register(in: &table)
-        return RPCServer(
-            services: table, interceptors: [SecurityHeader()], errorMapper: { RPCStatus(mapping: $0) })
+        let server = RPCServer(
+            services: table, interceptors: interceptors(table, parts.instruments) + [SecurityHeader()],
+            errorMapper: { RPCStatus(mapping: $0) })
+        return (server, { await health.isHealthy() })
+    }
+
+    /// Metrics and traces see every call, the refused ones too; they are left out when nobody looks.
+    private static func interceptors(_ table: ServiceTable, _ instruments: Instruments) -> [any ServerInterceptor] {
+        var all: [any ServerInterceptor] = []
+        if instruments.meter.isOn {
+            all.append(CallMetrics(table, instruments.meter))
+            all.append(
+                CallGauge(
+                    [
+                        "SpiffeWorkloadAPI": "workload_api",
+                        "envoy.service.secret.v3.SecretDiscoveryService": "sds_api",
+                    ], instruments.meter))
+        }
+        if instruments.tracer.isOn { all.append(CallTracing(instruments.tracer)) }
+        return all
     }
 
     private static func source(_ bootstrap: AgentConfig.Bootstrap) throws -> TrustBundleSource {

@@ -44,6 +44,24 @@ package enum Channels {
             }
     }
 
+    /// A client of a server on a TCP port, without TLS: for helpers beside this program.
+    package static func tcp(
+        host: String, port: Int, group: any EventLoopGroup,
+        configuration: RPCClientConfiguration = RPCClientConfiguration()
+    ) -> RPCClient {
+        let address = host.contains(":") ? "[\(host)]:\(port)" : "\(host):\(port)"
+        var configuration = configuration
+        if configuration.authority == RPCClientConfiguration().authority { configuration.authority = address }
+        let timeout = configuration.connectTimeout
+        return RPCClient(group: group, configuration: configuration) { loop in
+            ClientBootstrap(group: loop)
+                .connectTimeout(timeout)
+                .channelOption(.tcpOption(.tcp_nodelay), value: 1)
+                .connect(host: host, port: port)
+                .flatMapErrorThrowing { throw DialError.failure("tcp", address, $0) }
+        }
+    }
+
     /// A client of a server over TLS.
     ///
     /// - Parameters:

@@ -5,6 +5,7 @@ import Groundwork
 package import Issuance
 package import SPIFFE
 import Synchronization
+import Telemetry
 
 // Signing takes a snapshot of the active authorities and needs nothing else of the service, so many tasks may sign at
 // once.
@@ -42,6 +43,7 @@ extension AuthorityService: SVIDIssuer {
         let authority = try activeX509()
         do {
             let signed = try await authority.signSVID(request, now: time.now, random: random)
+            meters.x509SVIDs.add()
             return IssuedX509SVID(
                 chain: [signed.der] + authority.upstreamChain, id: request.id,
                 expiresAt: Date(timeIntervalSince1970: Double(signed.notAfter)), serialNumber: signed.serialNumber)
@@ -55,6 +57,7 @@ extension AuthorityService: SVIDIssuer {
         let signed = try await authority.signDownstreamCA(
             settings.trustDomain, publicKey: publicKey, ttl: ttl > 0 ? .seconds(ttl) : settings.caTTL, now: time.now,
             random: random)
+        meters.x509CAs.add()
         return [signed.der] + authority.upstreamChain
     }
 
@@ -75,6 +78,7 @@ extension AuthorityService: SVIDIssuer {
         claims.issuer = settings.jwtIssuer
         if includeJTI { claims.id = Self.newTokenID(random) }
         let token = try await jwt.writer.token(claims, now: now)
+        meters.jwtSVIDs.add()
         return IssuedJWTSVID(
             token: token, id: id, issuedAt: Date(timeIntervalSince1970: Double(claims.issuedAt)),
             expiresAt: Date(timeIntervalSince1970: Double(claims.expiresAt)))

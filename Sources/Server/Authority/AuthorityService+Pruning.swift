@@ -4,6 +4,7 @@ import Datastore
 import Groundwork
 import Logging
 import Synchronization
+import Telemetry
 
 extension AuthorityService {
     static let bundlePruneInterval: Duration = .seconds(6 * 3600)
@@ -16,12 +17,15 @@ extension AuthorityService {
     /// Removes authorities from the trust bundle that expired a day ago. A failure is logged.
     package func pruneBundle() async {
         do {
-            let changed = try await turn.take { () -> Bool in
-                let changed = try await store.pruneBundle(
-                    trustDomainID: trustDomainID, expiredBefore: now - Self.bundleSafetyMargin)
-                if changed { try await refreshBundle() }
-                return changed
+            let changed = try await meters.pruned.measure(time) {
+                try await turn.take { () -> Bool in
+                    let changed = try await store.pruneBundle(
+                        trustDomainID: trustDomainID, expiredBefore: now - Self.bundleSafetyMargin)
+                    if changed { try await refreshBundle() }
+                    return changed
+                }
             }
+            if changed { meters.changed.add() }
             if changed { logger.info("Expired certs were successfully pruned from bundle") }
         } catch {
             logger.error("Could not prune CA certificates", metadata: [LogKey.error: "\(error)"])

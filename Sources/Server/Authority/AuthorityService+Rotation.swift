@@ -8,13 +8,14 @@ import Logging
 import PluginAPI
 import SPIFFE
 import Synchronization
+import Telemetry
 
 extension AuthorityService {
     /// Makes a key in `label`, has it certified, publishes it, records it as prepared.
     func prepare(_ kind: AuthorityKind, _ label: SlotLabel) async throws {
         switch kind {
-        case .x509: try await prepareX509(label)
-        case .jwt: try await prepareJWT(label)
+        case .x509: try await meters.x509Prepared.measure(time) { try await prepareX509(label) }
+        case .jwt: try await meters.jwtPrepared.measure(time) { try await prepareJWT(label) }
         }
     }
 
@@ -127,6 +128,7 @@ extension AuthorityService {
         let expires = Date(timeIntervalSince1970: Double(authority.notAfter))
         let issued = Date(timeIntervalSince1970: Double(authority.issuedAt))
         let metadata = facts(kind, authority, issued: issued, expires: expires)
+        meters.activated(kind, until: expires, now: time.now)
         switch kind {
         case .x509:
             logger.info("X509 CA activated", metadata: metadata)

@@ -6,7 +6,9 @@ package import Groundwork
 import Issuance
 package import Logging
 package import PluginAPI
+import SPIFFE
 import Synchronization
+package import Telemetry
 
 /// The server's own authorities: restores them at start, has new ones prepared, published and taken over in time, and
 /// signs identities with the active ones.
@@ -51,6 +53,7 @@ package final class AuthorityService: Sendable {
     let time: any TimeSource
     let random: any RandomSource
     let logger: Logger
+    let meters: AuthorityMeters
     let state = Mutex(State())
     let signing = Mutex(Signing(x509: nil, jwt: nil))
     let turn = Turn()
@@ -63,7 +66,8 @@ package final class AuthorityService: Sendable {
     /// - Parameter source: Self-signed unless given.
     package init(
         settings: AuthoritySettings, keyManager: any KeyManager, store: any Store, source: (any X509CASource)? = nil,
-        time: any TimeSource, random: any RandomSource = SystemRandom(), logger: Logger
+        time: any TimeSource, random: any RandomSource = SystemRandom(), logger: Logger,
+        meter: Meter = .off
     ) {
         self.settings = settings
         self.keyManager = keyManager
@@ -71,6 +75,7 @@ package final class AuthorityService: Sendable {
         self.source = source ?? SelfSignedCASource(settings: settings, random: random)
         self.time = time
         self.random = random
+        meters = AuthorityMeters(meter, trustDomain: settings.trustDomain.name)
         var logger = logger
         logger[metadataKey: LogKey.subsystem] = "ca_manager"
         self.logger = logger

@@ -4,6 +4,7 @@ package import Datastore
 import Groundwork
 import Logging
 import Synchronization
+import Telemetry
 
 extension EntryIndex {
     private static let pageSize = 2000
@@ -37,6 +38,7 @@ extension EntryIndex {
                 for await _ in wake.changes() {
                     do {
                         try await refresh()
+                        reportCounts()
                     } catch is CancellationError {
                         return
                     } catch {
@@ -132,6 +134,11 @@ extension EntryIndex {
     /// Loads everything and puts it in place of what was there. To be called before the index answers; later calls
     /// are up to `run`.
     package func load() async throws {
+        try await reloads.measure(time) { try await loadAll() }
+        reportCounts()
+    }
+
+    private func loadAll() async throws {
         let now = time.uptime
         // Where events stand is noted first: what changes during the load is then looked at once more.
         var entryFeed = EventFeed(overlap: overlap)

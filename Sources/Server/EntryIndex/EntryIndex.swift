@@ -5,6 +5,7 @@ import FoundationEssentials
 package import Groundwork
 package import Logging
 import Synchronization
+package import Telemetry
 
 /// The entries of the trust domain in memory, kept current by the datastore's change events.
 ///
@@ -32,6 +33,8 @@ package final class EntryIndex: AuthorizedEntries {
     let time: any TimeSource
     let logger: Logger
     let overlap: Duration
+    let reloads: CallCounter
+    private let gauges: (entries: Gauge, agents: Gauge)
     let board: AgentBoard
     let tree: Mutex<AuthorizationTree>
     let following: Mutex<Following>
@@ -48,7 +51,8 @@ package final class EntryIndex: AuthorizedEntries {
     package init(
         store: any EntryReader & NodeReader & EventReader, trustDomain: String,
         configuration: EntryIndexConfiguration = .init(), board: AgentBoard, localChanges: Watch<UInt64>? = nil,
-        bundlesSeen: (@Sendable ([BundleStamp]) -> Void)? = nil, time: any TimeSource, logger: Logger
+        bundlesSeen: (@Sendable ([BundleStamp]) -> Void)? = nil, time: any TimeSource, logger: Logger,
+        meter: Meter = .off
     ) {
         let notifier = store as? any ChangeNotifier
         self.store = store
@@ -58,6 +62,11 @@ package final class EntryIndex: AuthorizedEntries {
         self.bundlesSeen = bundlesSeen
         self.time = time
         self.logger = logger
+        reloads = meter.call(["entry", "cache", "reload"])
+        gauges = (
+            meter.gauge(["entry", "entries_by_entryid_cache", "count"]),
+            meter.gauge(["node", "agents_by_id_cache", "count"])
+        )
         self.overlap = notifier?.eventsAppearInOrder == true ? .zero : configuration.overlap
         self.board = board
         self.tree = Mutex(AuthorizationTree(trustDomain: trustDomain))
@@ -123,6 +132,14 @@ package final class EntryIndex: AuthorizedEntries {
         let snapshot = self.snapshot
         guard let path = snapshot.path(of: agentID) else { return nil }
         return AgentFollower(self, board, agentID: agentID, path: path)
+    }
+
+    /// Tells the gauges how much there is.
+    func reportCounts() {
+        guard reloads.isOn else { return }
+        let counts = counts
+        gauges.entries.set(Double(counts.entries))
+        gauges.agents.set(Double(counts.agents))
     }
 
     var unixNow: Int64 { Int64(time.now.timeIntervalSince1970) }

@@ -6,6 +6,7 @@ package import Logging
 package import RPC
 package import SPIFFE
 import Synchronization
+package import Telemetry
 import Wire
 
 /// One authorized call as its handler sees it: who calls, as what, and where to report.
@@ -42,6 +43,7 @@ package final class Call: Sendable {
     private struct State {
         var requestID: String?
         var auditFields: Logger.Metadata = [:]
+        var streamFields: Logger.Metadata = [:]
         var itemsAudited = false
     }
 
@@ -81,7 +83,8 @@ package final class Call: Sendable {
     package func limit(cost: Int) async throws {
         guard let rate = row?.rate, let address else { return }
         do {
-            try await environment.limits.draw(rate.bucket, address: address, cost: cost, deadline: context.deadline)
+            try await environment.limits.draw(
+                rate.bucket, for: context.method, address: address, cost: cost, deadline: context.deadline)
         } catch let status as RPCStatus {
             throw APIFailure(status.code, rate.refusal, cause: status.message)
         }
@@ -150,31 +153,41 @@ package final class Call: Sendable {
     // MARK: Audit
 
     /// Whether this call is to be audited: check before collecting fields.
-    package var isAudited: Bool { environment.auditEnabled && row?.isAudited ?? false }
+    package var isAudited: Bool { environment.isAuditing && row?.isAudited ?? false }
 
     /// Adds fields to the one line a unary call leaves.
-    package func audit(_ fields: @autoclosure () -> Logger.Metadata) {
+    ///
+    /// - Parameter more: For the audit log only; lines in the ordinary log have the original's fields.
+    package func audit(
+        _ fields: @autoclosure () -> Logger.Metadata, more: @autoclosure () -> Logger.Metadata = [:]
+    ) {
         guard isAudited else { return }
-        let fields = fields()
-        state.withLock { $0.auditFields.merge(fields) { $1 } }
+        let (fields, more) = (fields(), more())
+        state.withLock {
+            $0.auditFields.merge(fields) { $1 }
+            $0.streamFields.merge(more) { $1 }
+        }
     }
 
     /// Leaves a line for one item of a batch.
-    package func auditItem(_ status: RPCStatus?, _ fields: @autoclosure () -> Logger.Metadata) {
+    package func auditItem(
+        _ status: RPCStatus?, _ fields: @autoclosure () -> Logger.Metadata,
+        more: @autoclosure () -> Logger.Metadata = [:]
+    ) {
         guard isAudited else { return }
         state.withLock { $0.itemsAudited = true }
-        auditLine(status, fields())
+        auditLine(status, fields(), more())
     }
 
     /// Leaves the line of the whole call, unless its items have left theirs.
     func auditEnd(_ status: RPCStatus?) {
         guard isAudited else { return }
-        let (fields, itemsAudited) = state.withLock { ($0.auditFields, $0.itemsAudited) }
+        let (fields, more, itemsAudited) = state.withLock { ($0.auditFields, $0.streamFields, $0.itemsAudited) }
         if itemsAudited, status == nil { return }
-        auditLine(status, fields)
+        auditLine(status, fields, more)
     }
 
-    private func auditLine(_ status: RPCStatus?, _ fields: Logger.Metadata) {
+    private func auditLine(_ status: RPCStatus?, _ fields: Logger.Metadata, _ more: Logger.Metadata) {
         var fields = fields
         fields["type"] = "audit"
         fields[LogKey.status] = status == nil ? "success" : "error"
@@ -187,7 +200,13 @@ package final class Call: Sendable {
             fields[LogKey.callerGID] = "\(peer.gid)"
             if let path = environment.executable(peer.pid) { fields[LogKey.callerPath] = "\(path)" }
         }
-        logger.info("API accessed", metadata: fields)
+        if environment.auditEnabled { logger.info("API accessed", metadata: fields) }
+        guard let log = environment.auditLog else { return }
+        fields.merge(baseFields) { own, _ in own }
+        fields.merge(more) { own, _ in own }
+        fields["authorized_as"] = "\(role.rawValue)"
+        fields["authorized_via"] = "\(evidence.rawValue)"
+        log.record(fields.mapValues { "\($0)" })
     }
 }
 
@@ -196,18 +215,25 @@ package struct CallEnvironment: Sendable {
     package var logger: Logger
     package var random: any RandomSource
     package var limits: RateLimits
+    /// Audit lines go to the ordinary log.
     package var auditEnabled: Bool
+    /// Audit lines go to a log of their own.
+    package var auditLog: AuditLog?
     /// The executable of a local process, for audit lines.
     package var executable: @Sendable (Int32) -> String?
 
+    var isAuditing: Bool { auditEnabled || auditLog != nil }
+
     package init(
         logger: Logger, random: any RandomSource, limits: RateLimits, auditEnabled: Bool = false,
+        auditLog: AuditLog? = nil,
         executable: @escaping @Sendable (Int32) -> String? = { _ in nil }
     ) {
         self.logger = logger
         self.random = random
         self.limits = limits
         self.auditEnabled = auditEnabled
+        self.auditLog = auditLog
         self.executable = executable
     }
 }

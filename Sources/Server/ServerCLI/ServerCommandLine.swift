@@ -27,6 +27,7 @@ package enum ServerCommandLine {
         LoggerGet.self, LoggerSet.self, LoggerReset.self, DebugGetInfo.self,
         MigratePlan.self,
         BackupCreate.self, BackupVerify.self, BackupRestore.self,
+        AuditVerify.self, AuditSearch.self,
     ]
 
     /// Commands that print their failures themselves, in full.

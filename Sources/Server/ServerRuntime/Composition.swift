@@ -26,11 +26,16 @@ package enum Composition {
     ) async throws -> ServerParts {
         try SocketFolder.make(config.dataDir, mode: 0o755)
         let lane = BlockingLane("server", width: System.coreCount)
-        let datastore = try await DatastoreOpening(plugins.datastore, log: log).open(time: time, random: random)
+        let observation = ServerObservation(config, lane: lane, log: log, time: time, random: random)
+        let instruments = observation.instruments
+        let datastore = try await DatastoreOpening(plugins.datastore, instruments: instruments, log: log)
+            .open(time: time, random: random)
         let group = MultiThreadedEventLoopGroup(numberOfThreads: System.coreCount)
         do {
             let catalog = log.logger(subsystem: "catalog")
-            let keys = try await keyManager(plugins.keyManager, lane: lane, catalog: catalog)
+            let keys = MeteredKeyManager(
+                try await keyManager(plugins.keyManager, lane: lane, catalog: catalog), instruments.meter,
+                first: "server_key_manager", one: "get_public_key", all: "get_public_keys", time: time)
             for name in plugins.nodeAttestors { announce("NodeAttestor", name, catalog) }
             try await Bootstrap.checkTrustDomain(datastore, config.trustDomain, log.logger)
 
@@ -40,26 +45,39 @@ package enum Composition {
             let watched = WatchedBundles(datastore, cache: bundles)
             let authority = AuthorityService(
                 settings: authoritySettings(config), keyManager: keys, store: watched, time: time, random: random,
-                logger: log.logger)
+                logger: log.logger, meter: instruments.meter)
             try await authority.start()
             let rotator = ServerSVIDRotator(
                 issuer: authority, tainted: authority.taintedX509Authorities, keyType: config.caKeyType, lane: lane,
-                time: time, logger: log.logger(subsystem: "svid_rotator"))
+                time: time, logger: log.logger(subsystem: "svid_rotator"),
+                rotations: instruments.meter.call(["svid", "rotate"]))
             try await rotator.rotate()
-            let index = try await entryIndex(config, datastore, board, bundles, log: log, time: time)
+            let index = try await entryIndex(
+                config, datastore, board, bundles, meter: instruments.meter, log: log, time: time)
             let federation = try await FederationParts.build(
                 config, relationships: datastore, bundles: watched, cache: bundles, rotator: rotator, group: group,
                 lane: lane, log: log, time: time)
+            let auditLog = try observation.auditLog(random: random)
             let services = Services(
                 config: config, plugins: plugins, datastore: datastore, bundles: bundles, watched: watched,
-                issuer: authority, index: index, rotator: rotator, federation: federation, log: log, time: time, random: random)
+                issuer: authority, index: index, rotator: rotator, federation: federation, instruments: instruments,
+                auditLog: auditLog, log: log, time: time, random: random)
+            let endpoints = services.endpoints(on: group)
+            let observers = try observation.services(
+                on: group, identity: { rotator.identity }, bundles: bundles,
+                checks: ServerHealth.checks(
+                    trustDomain: config.trustDomain, bundles: bundles, issuer: authority,
+                    rotation: { authority.rotationFailure }, datastore: datastore),
+                listening: endpoints.listening)
             return ServerParts(
                 logger: log.logger, time: time, trustDomain: config.trustDomain, datastore: datastore, group: group,
                 bundles: bundles, authority: Looping { await authority.run() }, serverSVID: rotator,
                 entryIndex: Looping { try await index.run() },
                 otherServers: Looping { try await datastore.followOtherServers() },
-                federation: federation, pruners: pruners(config, datastore, log: log, time: time, random: random),
-                endpoints: services.endpoints(on: group))
+                federation: federation,
+                pruners: pruners(
+                    config, datastore, meter: instruments.meter, log: log, time: time, random: random),
+                observers: observers, auditLog: auditLog, endpoints: endpoints)
         } catch {
             try? await group.shutdownGracefully()
             await datastore.close()
@@ -102,7 +120,7 @@ package enum Composition {
     }
 
     private static func entryIndex(
-        _ config: ServerConfig, _ datastore: SQLDatastore, _ board: AgentBoard, _ bundles: BundleCache,
+        _ config: ServerConfig, _ datastore: SQLDatastore, _ board: AgentBoard, _ bundles: BundleCache, meter: Meter,
         log: LogSystem, time: any TimeSource
     ) async throws -> EntryIndex {
         let logger = log.logger(subsystem: "endpoints")
@@ -115,7 +133,8 @@ package enum Composition {
         }
         let index = EntryIndex(
             store: datastore.toleratingStaleness(), trustDomain: config.trustDomain.name,
-            configuration: configuration, board: board, bundlesSeen: { bundles.note($0) }, time: time, logger: logger)
+            configuration: configuration, board: board, bundlesSeen: { bundles.note($0) }, time: time, logger: logger,
+            meter: meter)
         logger.info("Building in-memory entry cache")
         try await index.load()
         logger.info("Completed building in-memory entry cache")
@@ -123,18 +142,19 @@ package enum Composition {
     }
 
     private static func pruners(
-        _ config: ServerConfig, _ datastore: SQLDatastore, log: LogSystem, time: any TimeSource,
+        _ config: ServerConfig, _ datastore: SQLDatastore, meter: Meter, log: LogSystem, time: any TimeSource,
         random: any RandomSource
     ) -> [Pruner] {
         let logger = log.logger(subsystem: "endpoints")
         var pruners: [Pruner] = [
-            .entries(datastore, time: time, logger: log.logger(subsystem: "registration_manager")),
+            .entries(
+                datastore, meter: meter, time: time, logger: log.logger(subsystem: "registration_manager")),
             .events(datastore, olderThan: config.experimental.pruneEventsOlderThan, time: time, logger: logger),
         ]
         if let settings = config.nodePruning {
             pruners.append(
                 .nodes(
-                    datastore, settings, time: time, random: random,
+                    datastore, settings, meter: meter, time: time, random: random,
                     logger: log.logger(subsystem: "node_manager")))
         }
         return pruners

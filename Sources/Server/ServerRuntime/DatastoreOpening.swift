@@ -11,11 +11,14 @@ package import Telemetry
 /// Opens the datastore that `DataStore "sql"` describes.
 package struct DatastoreOpening: Sendable {
     private let settings: ServerPlugins.SQL
+    private let instruments: Instruments
     private let logger: Logger
     private let catalog: Logger
 
-    package init(_ settings: ServerPlugins.SQL, log: LogSystem) {
+    /// - Parameter instruments: Who hears of every operation.
+    package init(_ settings: ServerPlugins.SQL, instruments: Instruments = .off, log: LogSystem) {
         self.settings = settings
+        self.instruments = instruments
         logger = log.logger(subsystem: "sql")
         catalog = log.logger(subsystem: "catalog")
     }
@@ -59,6 +62,7 @@ package struct DatastoreOpening: Sendable {
         configuration.clientCertPath = settings.clientCertPath
         configuration.clientKeyPath = settings.clientKeyPath
         configuration.logSQL = settings.statementsAreLogged
+        configuration.instruments = instruments
         return configuration
     }
 }

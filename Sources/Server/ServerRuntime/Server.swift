@@ -31,6 +31,7 @@ package struct Server: Service {
         ]
         services += parts.pruners.map { helpful("pruning", $0) }
         services += parts.federation.services.map { vital($0) }  // foreign bundles, and the own one for others
+        services += parts.observers.map { vital($0) }
         services += extras.map { vital($0) }
         services.append(vital(parts.endpoints))  // gRPC over TLS and over the admin socket
         var configuration = ServiceGroupConfiguration(

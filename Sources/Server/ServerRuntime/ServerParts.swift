@@ -8,6 +8,8 @@ import NIOCore
 import SPIFFE
 import SQLDatastore
 import ServerAPI
+import ServiceLifecycle
+import Telemetry
 
 /// A server that has been built: everything opened and loaded, nothing running.
 package struct ServerParts: Sendable {
@@ -23,6 +25,10 @@ package struct ServerParts: Sendable {
     let otherServers: Looping
     let federation: FederationParts
     let pruners: [Pruner]
+    /// Metrics, traces, health checks.
+    let observers: [any Service]
+    /// `nil` when audit lines only go to the ordinary log, if anywhere.
+    let auditLog: AuditLog?
     let endpoints: Endpoints
 
     /// Lets go of what building took. To be called once the server has ended.

@@ -33,7 +33,8 @@ package enum ServerProgram {
             let parts = try await Composition.build(
                 config, plugins: config.resolvedPlugins(), log: log, time: SystemTime(), random: SystemRandom())
             do {
-                let server = Server(parts, also: [LogReopener(log: log), StartUpMemory(time: SystemTime())])
+                let server = Server(
+                    parts, also: [LogReopener(log: log, auditLog: parts.auditLog), StartUpMemory(time: SystemTime())])
                 try await server.group(signals: [.sigint, .sigterm]).run()
             } catch {
                 await parts.close()
@@ -67,6 +68,7 @@ struct StartUpMemory: Service {
 /// Opens the log file anew on SIGUSR2, as an operator asks for after moving it away.
 struct LogReopener: Service {
     let log: LogSystem
+    let auditLog: AuditLog?
 
     func run() async throws {
         let signals = await UnixSignalsSequence(trapping: .sigusr2)
@@ -74,6 +76,7 @@ struct LogReopener: Service {
             for await _ in signals {
                 do {
                     try log.reopen()
+                    try auditLog?.reopen()
                 } catch {
                     log.logger.error("Failed to rotate log", metadata: [LogKey.error: "\(error)"])
                 }

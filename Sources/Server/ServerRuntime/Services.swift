@@ -31,6 +31,8 @@ struct Services {
     let index: EntryIndex
     let rotator: ServerSVIDRotator
     let federation: FederationParts
+    let instruments: Instruments
+    let auditLog: AuditLog?
     let log: LogSystem
     let time: any TimeSource
     let random: any RandomSource
@@ -60,14 +62,23 @@ struct Services {
                 trustedProxies: config.proxyProtocolTrustedCIDRs),
             group: group,
             tcpServer: RPCServer(
-                services: remote, interceptors: [authorizer], configuration: aging,
+                services: remote, interceptors: interceptors(remote, authorizer), configuration: aging,
                 errorMapper: APIFailure.status(of:)),
             localServer: RPCServer(
-                services: local, interceptors: [authorizer], errorMapper: APIFailure.status(of:)),
+                services: local, interceptors: interceptors(local, authorizer), errorMapper: APIFailure.status(of:)),
             identity: { rotator.identity },
             clients: ClientVerifier(
                 bundles: bundles, adminIDs: adminIDs.union(config.scopedAdmins.keys), time: time, logger: logger),
             listening: Watch(nil), logger: logger)
+    }
+
+    /// Metrics and traces see every call, the refused ones too; they are left out when nobody looks.
+    private func interceptors(_ table: ServiceTable, _ authorizer: Authorizer) -> [any ServerInterceptor] {
+        var all: [any ServerInterceptor] = []
+        if instruments.meter.isOn { all.append(CallMetrics(table, instruments.meter)) }
+        if instruments.tracer.isOn { all.append(CallTracing(instruments.tracer)) }
+        all.append(authorizer)
+        return all
     }
 
     private var shared: [any APIService] {
@@ -108,8 +119,13 @@ struct Services {
         if !config.rateLimit.attestation { limited.remove(.attestation) }
         if !config.rateLimit.signing { limited.subtract([.signing, .jwtSigning, .witSigning]) }
         return CallEnvironment(
-            logger: log.logger(subsystem: "api"), random: random, limits: RateLimits(enabled: limited, time: time),
-            auditEnabled: config.auditLogIsEnabled, executable: Self.executable)
+            logger: log.logger(subsystem: "api"), random: random,
+            limits: RateLimits(
+                enabled: limited, time: time,
+                counters: MethodCounters(
+                    "rateLimit", AuthorizationTable.standard.rows.values.filter { $0.rate != nil }.map(\.method),
+                    instruments.meter)),
+            auditEnabled: config.auditLogIsEnabled, auditLog: auditLog, executable: Self.executable)
     }
 
     @Sendable

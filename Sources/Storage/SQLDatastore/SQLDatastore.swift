@@ -8,7 +8,7 @@ package import Logging
 ///
 /// Each role stands in its own folder, one operation a file where it is more than a statement or two.
 package final class SQLDatastore: ChangeNotifier {
-    let pool: any SQLPool
+    let pool: ObservedPool
     let time: any TimeSource
     let random: any RandomSource
     let logger: Logger
@@ -20,7 +20,7 @@ package final class SQLDatastore: ChangeNotifier {
     package let localChanges: Watch<UInt64>
     let listener: (any ChangeListener)?
     let progress: ReplicaProgress?
-    private let replica: (any SQLPool)?
+    private let replica: ObservedPool?
 
     package var eventsAppearInOrder: Bool { pool.dialect.commitsInOrder }
 
@@ -37,10 +37,10 @@ package final class SQLDatastore: ChangeNotifier {
         time: any TimeSource, random: any RandomSource, logger: Logger
     ) throws {
         self.localChanges = Watch(0)
-        self.replica = replica?.pool
+        self.replica = replica.map { ObservedPool($0.pool, instruments: configuration.instruments, time: time) }
         self.progress = replica?.progress
         self.listener = listener
-        self.pool = pool
+        self.pool = ObservedPool(pool, instruments: configuration.instruments, time: time)
         self.time = time
         self.random = random
         self.logger = logger
@@ -54,7 +54,7 @@ package final class SQLDatastore: ChangeNotifier {
     }
 
     /// The same datastore over another pool.
-    private init(_ other: SQLDatastore, pool: any SQLPool) {
+    private init(_ other: SQLDatastore, pool: ObservedPool) {
         self.pool = pool
         self.time = other.time
         self.random = other.random
@@ -84,16 +84,24 @@ package final class SQLDatastore: ChangeNotifier {
 
     /// Runs a write that adds event rows, and tells this process's followers once it is committed.
     func change<Result: Sendable>(
-        _ body: @escaping @Sendable (any SQLConnection, WriteMode) throws -> Result
+        _ body: @escaping @Sendable (any SQLConnection, WriteMode) throws -> Result,
+        function: StaticString = #function
     ) async throws -> Result {
-        let result = try await pool.write { connection, mode in
+        let observed: @Sendable (any SQLConnection, WriteMode) throws -> Result = { connection, mode in
             let before = connection.changeCount
             let result = try body(connection, mode)
             if connection.changeCount != before { connection.announceChange() }
             return result
         }
+        let result = try await pool.write(observed, function: function)
         localChanges.update { $0 &+= 1 }
         return result
+    }
+
+    /// Reads something small, without counting it: for health checks.
+    /// - Throws: what stands between this server and its data.
+    package func checkHealth() async throws {
+        try await pool.bare.read { [bundleStatements] in _ = try $0.number(bundleStatements.count) }
     }
 
     func now() -> SQLTime { SQLTime(time.now) }

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
+package import Telemetry
+
 /// How the datastore reaches its database: the `plugin_data` of `DataStore "sql"`.
 package struct SQLDatastoreConfiguration: Sendable {
     /// In the form of the database type; for SQLite a path, a `file:` URI or `:memory:`.
@@ -21,6 +23,8 @@ package struct SQLDatastoreConfiguration: Sendable {
     package var clientKeyPath = ""
     /// Logs each statement's text at debug level.
     package var logSQL = false
+    /// Who hears of every operation.
+    package var instruments = Instruments.off
 
     package init(connectionString: String) {
         self.connectionString = connectionString

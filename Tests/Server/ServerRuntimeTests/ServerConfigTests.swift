@@ -199,12 +199,12 @@ import Testing
                 profiling_enabled = false
                 experimental { require_pq_kem = true }
                 """,
-            Self.plugins + "telemetry { Prometheus { port = 1 } }\nhealth_checks { listener_enabled = true }")
+            Self.plugins + "telemetry { M3 = [{ address = \"localhost:9000\", env = \"prod\" }] }")
         #expect(found.allSatisfy { $0.kind == .notImplemented && $0.position != nil })
         #expect(
             found.map(\.key) == [
                 "server.federation.bundle_endpoint.profile.\"https_web\".acme", "server.experimental.require_pq_kem",
-                "telemetry.Prometheus", "health_checks.listener_enabled",
+                "telemetry.M3",
             ])
         #expect(found.first?.message.contains("is not implemented in this release") == true)
     }
@@ -219,6 +219,19 @@ import Testing
                 "invalid proxy_protocol_trusted_cidrs value \"10.0.0.1\": invalid CIDR address: 10.0.0.1",
                 "invalid proxy_protocol_trusted_cidrs value \"x\": invalid CIDR address: x",
             ])
+        #expect(found.allSatisfy { $0.position != nil })
+    }
+
+    @Test("where traces go is checked: an address and a part of a whole", arguments: [
+        ("endpoint = \"127.0.0.1:4317\"", true), ("endpoint = \"http://collector:4317/\"\n sample_ratio = 0.25", true),
+        ("endpoint = \"[::1]:4317\"\n sample_ratio = \"0\"", true), ("", false), ("endpoint = \"collector\"", false),
+        ("endpoint = \"https://collector:4317\"", false), ("endpoint = \"a:0\"", false),
+        ("endpoint = \"a:1\"\n sample_ratio = 1.5", false), ("endpoint = \"a:1\"\n sample_ratio = \"all\"", false),
+        ("endpoint = \"a:1\"\n nonsense = 1", false),
+    ])
+    func traces(lines: String, isValid: Bool) {
+        let found = problems(Self.required, Self.plugins + "telemetry { OpenTelemetry { \(lines) } }")
+        #expect(found.isEmpty == isValid, "\(found)")
         #expect(found.allSatisfy { $0.position != nil })
     }
 

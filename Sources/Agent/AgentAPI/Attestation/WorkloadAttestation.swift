@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 
 package import AgentCore
-import Groundwork
+package import Groundwork
 package import Logging
 package import PluginAPI
 import RPC
+package import Telemetry
 package import Wire
 
 /// Finds out the selectors of a calling process: asks every attestor, then makes sure that it is still the process that
@@ -13,9 +14,25 @@ package struct WorkloadAttestation: Sendable {
     private let attestors: [any WorkloadAttestor]
     private let logger: Logger
     private let ownPID: Int32
+    private let attestations: CallCounter
+    private let asked: [String: CallCounter]
+    private let discovered: Sample
+    private let tracer: Tracer
+    private let time: any TimeSource
 
     /// - Parameter ownPID: The agent's own process, whose attestations are not logged.
-    package init(attestors: [any WorkloadAttestor], ownPID: Int32, logger: Logger) {
+    package init(
+        attestors: [any WorkloadAttestor], ownPID: Int32, instruments: Instruments = .off,
+        time: any TimeSource = SystemTime(), logger: Logger
+    ) {
+        let meter = instruments.meter
+        attestations = meter.call(["workload_api", "workload_attestation"])
+        asked = Dictionary(
+            attestors.map { ($0.name, meter.call(["workload_api", "workload_attestor"], [("attestor", $0.name)])) },
+            uniquingKeysWith: { first, _ in first })
+        discovered = meter.sample(["workload_api", "discovered_selectors"])
+        tracer = instruments.tracer
+        self.time = time
         self.attestors = attestors
         self.ownPID = ownPID
         self.logger = logger
@@ -26,6 +43,14 @@ package struct WorkloadAttestation: Sendable {
     /// - Throws: `Unavailable` when every attestor failed, or when the process has ended meanwhile: whatever was read
     ///   may then be about another process that got its number.
     package func attest(_ peer: any UnixPeer) async throws -> SelectorSet {
+        try await attestations.measure(time) {
+            let selectors = try await tracer.trace("workload.attest") { try await find(peer) }
+            discovered.add(Double(selectors.selectors.count))
+            return selectors
+        }
+    }
+
+    private func find(_ peer: any UnixPeer) async throws -> SelectorSet {
         guard peer.pid > 0 else { throw Self.failed }
         let caller = WorkloadCaller(pid: peer.pid, uid: peer.uid, gid: peer.gid)
         var found: [Selector] = []
@@ -71,7 +96,8 @@ package struct WorkloadAttestation: Sendable {
 
     private func ask(_ attestor: any WorkloadAttestor, _ caller: WorkloadCaller) async throws -> [Selector]? {
         do {
-            return try await attestor.attest(caller).map { Selector(type: attestor.name, value: $0) }
+            return try await (asked[attestor.name] ?? .off).measure(time) { try await attestor.attest(caller) }
+                .map { Selector(type: attestor.name, value: $0) }
         } catch let error as CancellationError {
             throw error
         } catch {

@@ -7,6 +7,7 @@ import Logging
 package import PluginAPI
 import RPC
 import SPIFFE
+import Telemetry
 
 /// How an agent gets its identity at start: the stored one when it still serves, else by node attestation, tried again
 /// until patience ends.
@@ -18,14 +19,17 @@ package struct Enrollment: Sendable {
     package let keys: any KeyManager
     package let attestor: any AgentNodeAttestor
     package let lane: BlockingLane
+    private let meters: BootstrapMeters
     private let logger: Logger
 
     private var clocks: Clocks { client.clocks }
 
     package init(
         client: NodeAttestationClient, source: TrustBundleSource, rebootstrap: Rebootstrap, storage: AgentStorage,
-        keys: any KeyManager, attestor: any AgentNodeAttestor, lane: BlockingLane
+        keys: any KeyManager, attestor: any AgentNodeAttestor, lane: BlockingLane,
+        meters: BootstrapMeters = .off
     ) {
+        self.meters = meters
         self.client = client
         self.source = source
         self.rebootstrap = rebootstrap
@@ -58,6 +62,7 @@ package struct Enrollment: Sendable {
         while true {
             do {
                 let result = try await attempt()
+                meters.enrolled()
                 try await storage.update {
                     $0.bootstrapUse = .rebootstrap
                     $0.bootstrapStart = nil
@@ -81,7 +86,9 @@ package struct Enrollment: Sendable {
     /// Attests anew for a running agent, with a key in the other slot.
     package func reattest(replacing current: AgentSVID, authorities: [[UInt8]]) async throws -> AgentSVID {
         let key = try await keys.generateKey(id: KeySlot.next(after: current.key.id).rawValue, type: .ecP256)
-        return try await client.attest(with: attestor, key: key, authorities: authorities).svid
+        return try await meters.attestation(attestor.name).measure(clocks.time) {
+            try await client.attest(with: attestor, key: key, authorities: authorities).svid
+        }
     }
 
     private func attempt() async throws -> Result {
@@ -112,7 +119,9 @@ package struct Enrollment: Sendable {
             let authorities = data.bundle.isEmpty ? try await bootstrapBundle() : data.bundle
             let current = leaf.flatMap { leaf in held.first { $0.publicKey.spki == leaf.spki }?.id }
             let key = try await keys.generateKey(id: KeySlot.next(after: current).rawValue, type: .ecP256)
-            let (svid, bundle) = try await client.attest(with: attestor, key: key, authorities: authorities)
+            let (svid, bundle) = try await meters.attestation(attestor.name).measure(clocks.time) {
+                try await client.attest(with: attestor, key: key, authorities: authorities)
+            }
             logger.info(
                 "Node attestation was successful",
                 metadata: ["reattestable": "\(svid.isReattestable)", LogKey.spiffeID: "\(svid.id)"])
@@ -128,6 +137,8 @@ package struct Enrollment: Sendable {
             $0.connectionAttempts += 1
         }
         let data = storage.data
+        meters.attempted(
+            data.bootstrapUse, attempts: data.connectionAttempts, since: data.bootstrapStart, now: now)
         let attempt = TrustBundleSource.Attempt(
             use: data.bootstrapUse, start: data.bootstrapStart ?? now, count: data.connectionAttempts,
             serverAddress: client.place.host, serverPort: client.place.port, trustDomain: client.place.trustDomain)

@@ -6,6 +6,7 @@ import Issuance
 import Logging
 import PluginAPI
 import Synchronization
+import Telemetry
 
 extension IdentityKeeper {
     private static let lookInterval: Duration = .seconds(5)
@@ -17,7 +18,7 @@ extension IdentityKeeper {
         var backoff = Backoff(first: Self.lookInterval, cap: .seconds(120))
         while true {
             do {
-                if isAgentSVIDDue { try await replaceAgentSVID() }
+                if isAgentSVIDDue { try await meters.rotations.measure(clocks.time) { try await replaceAgentSVID() } }
                 backoff.reset()
             } catch let error as CancellationError {
                 throw error

@@ -6,6 +6,7 @@ import Logging
 import RPC
 import SPIFFE
 import Synchronization
+import Telemetry
 
 extension IdentityKeeper {
     /// Stores what enrolment brought, reports in, and synchronises once, trying until patience ends.
@@ -174,8 +175,26 @@ extension IdentityKeeper {
 
     /// Asks for every change and signs what became due.
     package func synchronize() async throws {
-        let deadline = clocks.time.uptime + Self.callTimeout
+        try await tracer.trace("agent.synchronize", beginsTrace: true) { try await fetchAndSign() }
+        meters.sizes(counts)
+    }
+
+    private func fetchAndSign() async throws {
         let generation = state.withLock { $0.push.generation }
+        let (outcome, bundles) = try await meters.entriesFetched.measure(clocks.time) { try await fetchUpdates() }
+        // What came by itself meanwhile is newer.
+        guard let plan = try await apply(outcome, bundles, unlessAfter: generation) else { return }
+        if plan.isEmpty {
+            try await sign(plan)
+        } else {
+            try await meters.svidsFetched.measure(clocks.time) { try await sign(plan) }
+        }
+        let now = clocks.time.now
+        state.withLock { $0.lastSync = now }
+    }
+
+    private func fetchUpdates() async throws -> (EntrySync.Outcome, [TrustDomain: TrustBundle]) {
+        let deadline = clocks.time.uptime + Self.callTimeout
         let outcome: EntrySync.Outcome
         do {
             outcome = try await server.synchronizeEntries(timeout: Self.callTimeout) { revisions in
@@ -196,11 +215,7 @@ extension IdentityKeeper {
         } catch {
             throw Self.wrapped(error, "failed to fetch bundles")
         }
-        // What came by itself meanwhile is newer.
-        guard let plan = try await apply(outcome, bundles, unlessAfter: generation) else { return }
-        try await sign(plan)
-        let now = clocks.time.now
-        state.withLock { $0.lastSync = now }
+        return (outcome, bundles)
     }
 
     private func fetchBundles(
@@ -255,6 +270,7 @@ extension IdentityKeeper {
         }
         guard let (changedBundles, changes, plan) = applied else { return nil }
         log(changes)
+        meters.synchronized(changes, bundles: bundles.count, entries: counts.entries)
         if changedBundles.contains(settings.trustDomain), let own = bundles[settings.trustDomain] {
             try await use(own)
         }

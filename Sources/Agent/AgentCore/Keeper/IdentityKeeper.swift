@@ -6,6 +6,7 @@ package import Logging
 package import PluginAPI
 import SPIFFE
 import Synchronization
+package import Telemetry
 
 /// Keeps the agent's entries, bundles and SVIDs in step with the server, and hands them to whoever asks.
 ///
@@ -32,6 +33,8 @@ package final class IdentityKeeper: Sendable {
     let lane: BlockingLane
     let clocks: Clocks
     let logger: Logger
+    let tracer: Tracer
+    let meters: KeeperMeters
     /// Attests the node anew; `nil` when the attestation cannot be repeated.
     let reattest: (@Sendable (AgentSVID, [[UInt8]]) async throws -> AgentSVID)?
     let state: Mutex<State>
@@ -48,8 +51,11 @@ package final class IdentityKeeper: Sendable {
     package init(
         settings: KeeperSettings, credentials: AgentCredentials, server: any IdentityServer, storage: AgentStorage,
         keys: any KeyManager, lane: BlockingLane, clocks: Clocks, logger: Logger,
+        instruments: Instruments = .off,
         reattest: (@Sendable (AgentSVID, [[UInt8]]) async throws -> AgentSVID)? = nil
     ) {
+        tracer = instruments.tracer
+        meters = KeeperMeters(instruments.meter)
         self.settings = settings
         self.server = server
         self.storage = storage

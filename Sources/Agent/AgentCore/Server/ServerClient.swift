@@ -9,6 +9,7 @@ package import RPC
 package import SPIFFE
 package import Wire
 import Synchronization
+package import Telemetry
 
 /// The SPIRE server over mutual TLS, with whatever identity the agent has at the moment of connecting.
 package final class ServerClient: IdentityServer {
@@ -23,11 +24,12 @@ package final class ServerClient: IdentityServer {
     ///   - authorities: DER certificates of the trust domain, asked for each connection.
     package init(
         _ place: ServerPlace, group: any EventLoopGroup, time: any TimeSource, logger: Logger, usesSync: Bool = true,
-        identity: @escaping @Sendable () -> TLSIdentity?, authorities: @escaping @Sendable () -> [[UInt8]]
+        tracer: Tracer = .off, identity: @escaping @Sendable () -> TLSIdentity?, authorities: @escaping @Sendable () -> [[UInt8]]
     ) {
         let make: @Sendable () -> ServerConnection = {
             ServerConnection(
-                place, group: group, time: time, logger: logger, identity: identity, authorities: authorities)
+                place, group: group, time: time, logger: logger, tracer: tracer, identity: identity,
+                authorities: authorities)
         }
         self.make = make
         self.logger = logger

@@ -6,6 +6,7 @@ import NIOCore
 import RPC
 package import SPIFFE
 import Synchronization
+import Telemetry
 import Wire
 import X509
 
@@ -37,7 +38,8 @@ final class ServerConnection: Sendable {
     ///   - authorities: DER certificates asked for each connection; `nil` checks the server's name only.
     init(
         _ place: ServerPlace, group: any EventLoopGroup, time: any TimeSource, logger: Logger,
-        identity: @escaping @Sendable () -> TLSIdentity?, authorities: @escaping @Sendable () -> [[UInt8]]?
+        tracer: Tracer = .off, identity: @escaping @Sendable () -> TLSIdentity?,
+        authorities: @escaping @Sendable () -> [[UInt8]]?
     ) {
         let refusal = Refusal()
         let trust = ServerTrust(trustDomain: place.trustDomain)
@@ -47,6 +49,7 @@ final class ServerConnection: Sendable {
         configuration.scheme = "https"
         // A server that sends all entries at once may exceed the usual 4 MiB with some 7,500 of them.
         configuration.maximumMessageSize = 64 << 20
+        configuration.observer = ClientTracing(tracer)
         configuration.userAgent = "spire-agent/" + Version.number
         client = Channels.tls(
             host: place.host, port: place.port, group: group, configuration: configuration, identity: identity

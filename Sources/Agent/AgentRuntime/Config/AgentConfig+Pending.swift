@@ -18,12 +18,7 @@ extension AgentConfig {
         PendingKey("agent.experimental.ratelimit.stream_secrets") { $0.experimental.rateLimit.streamSecrets != 0 },
         PendingKey("agent.experimental.ratelimit.fetch_secrets") { $0.experimental.rateLimit.fetchSecrets != 0 },
         PendingKey("agent.experimental.broker") { $0.experimental.broker != nil },
-        PendingKey("telemetry.Prometheus") { $0.telemetry.prometheus != nil },
-        PendingKey("telemetry.DogStatsd") { !$0.telemetry.dogStatsd.isEmpty },
-        PendingKey("telemetry.Statsd") { !$0.telemetry.statsd.isEmpty },
         PendingKey("telemetry.M3") { !$0.telemetry.m3.isEmpty },
-        PendingKey("telemetry.InMem") { $0.telemetry.inMemory },
-        PendingKey("health_checks.listener_enabled") { $0.healthChecks.isEnabled },
     ]
 
     /// Every kind of plugin with its built-in names. Move a name to `implemented` when it is built.

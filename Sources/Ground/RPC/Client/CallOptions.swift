@@ -35,6 +35,14 @@ package struct RPCClientConfiguration: Sendable {
     package var keepaliveInterval: TimeAmount?
     /// How long the answer to such a question may take before the connection is given up.
     package var keepaliveTimeout: TimeAmount = .seconds(20)
+    /// Hears of every call, and may add metadata to it.
+    package var observer: (any ClientCallObserver)?
 
     package init() {}
+}
+
+/// Hears of the calls a client makes.
+package protocol ClientCallObserver: Sendable {
+    /// A call begins. - Returns: what is told how it ended (`nil` for OK); `nil` when nobody wants to know.
+    func begin(_ method: MethodPath, _ metadata: inout Metadata) -> (@Sendable (RPCStatus?) -> Void)?
 }

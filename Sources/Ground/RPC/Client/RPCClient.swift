@@ -9,6 +9,7 @@ import SwiftProtobuf
 /// Every failure is thrown as `RPCStatus`; cancelling the calling task cancels the call.
 package final class RPCClient: Sendable {
     private let link: ClientLink
+    private let observer: (any ClientCallObserver)?
 
     /// - Parameter connect: Makes a connected channel on the given loop, TLS handshake included. Its failures should be
     ///   `ConnectFailure`s.
@@ -16,6 +17,7 @@ package final class RPCClient: Sendable {
         group: any EventLoopGroup, configuration: RPCClientConfiguration = RPCClientConfiguration(),
         connect: @escaping @Sendable (any EventLoop) -> EventLoopFuture<any Channel>
     ) {
+        observer = configuration.observer
         link = ClientLink(group: group, configuration: configuration, connect: connect)
     }
 
@@ -25,15 +27,17 @@ package final class RPCClient: Sendable {
     ) async throws -> Response {
         let message = try encodeRequest(request)
         let deadline = options.deadline
-        var attempts = 1
-        while true {
-            do {
-                let call = try await start(method.path, options, deadline) { _ = try $0.send(message, last: true) }
-                return try decodeResponse(try await call.collect())
-            } catch let refusal as ClientStream.Unprocessed {
-                // The server said that it did not look at the call, so trying again cannot do anything twice.
-                guard attempts < 3 else { throw refusal.status }
-                attempts += 1
+        return try await observed(method.path, options) { options in
+            var attempts = 1
+            while true {
+                do {
+                    let call = try await start(method.path, options, deadline) { _ = try $0.send(message, last: true) }
+                    return try decodeResponse(try await call.collect())
+                } catch let refusal as ClientStream.Unprocessed {
+                    // The server said that it did not look at the call, so trying again cannot do anything twice.
+                    guard attempts < 3 else { throw refusal.status }
+                    attempts += 1
+                }
             }
         }
     }
@@ -44,11 +48,13 @@ package final class RPCClient: Sendable {
         _ body: (ResponseStream<Response>) async throws -> Result
     ) async throws -> Result {
         let message = try encodeRequest(request)
-        let deadline = options.deadline
-        let first = try await start(method.path, options, deadline) { _ = try $0.send(message, last: true) }
-        let call = ReplayedCall(first, whole: message) { try await self.start(method.path, options, deadline) }
-        defer { call.abandon() }
-        return try await body(ResponseStream(raw: call))
+        return try await observed(method.path, options) { options in
+            let deadline = options.deadline
+            let first = try await start(method.path, options, deadline) { _ = try $0.send(message, last: true) }
+            let call = ReplayedCall(first, whole: message) { try await self.start(method.path, options, deadline) }
+            defer { call.abandon() }
+            return try await body(ResponseStream(raw: call))
+        }
     }
 
     /// A stream of requests for as long as `body` runs, then one response.
@@ -56,11 +62,13 @@ package final class RPCClient: Sendable {
         _ method: ClientStreamingMethod<Request, Response>, options: CallOptions = CallOptions(),
         _ body: (RequestWriter<Request>) async throws -> Void
     ) async throws -> Response {
-        let call = try await stream(method.path, options)
-        defer { call.abandon() }
-        try await body(RequestWriter(raw: call))
-        try await call.finish()
-        return try decodeResponse(try await call.collect())
+        try await observed(method.path, options) { options in
+            let call = try await stream(method.path, options)
+            defer { call.abandon() }
+            try await body(RequestWriter(raw: call))
+            try await call.finish()
+            return try decodeResponse(try await call.collect())
+        }
     }
 
     /// Streams both ways for as long as `body` runs.
@@ -68,9 +76,11 @@ package final class RPCClient: Sendable {
         _ method: BidirectionalMethod<Request, Response>, options: CallOptions = CallOptions(),
         _ body: (RequestWriter<Request>, ResponseStream<Response>) async throws -> Result
     ) async throws -> Result {
-        let call = try await stream(method.path, options)
-        defer { call.abandon() }
-        return try await body(RequestWriter(raw: call), ResponseStream(raw: call))
+        try await observed(method.path, options) { options in
+            let call = try await stream(method.path, options)
+            defer { call.abandon() }
+            return try await body(RequestWriter(raw: call), ResponseStream(raw: call))
+        }
     }
 
     private func stream(_ path: MethodPath, _ options: CallOptions) async throws -> ReplayedCall {
@@ -80,6 +90,22 @@ package final class RPCClient: Sendable {
 
     /// Ends the connection; open calls fail with `Canceled`, and so do later ones.
     package func close() async { await link.close() }
+
+    private func observed<Result>(
+        _ path: MethodPath, _ options: CallOptions, _ body: (CallOptions) async throws -> Result
+    ) async throws -> Result {
+        guard let observer else { return try await body(options) }
+        var options = options
+        guard let ended = observer.begin(path, &options.metadata) else { return try await body(options) }
+        do {
+            let result = try await body(options)
+            ended(nil)
+            return result
+        } catch {
+            ended(error as? RPCStatus ?? RPCStatus(.unknown, "\(error)"))
+            throw error
+        }
+    }
 
     private func start(
         _ path: MethodPath, _ options: CallOptions, _ deadline: NIODeadline?,

@@ -82,7 +82,11 @@ enum CallRunner {
         let task = Task.immediate(executorPreference: connection.executor) {
             var outcome: RPCStatus?
             do {
-                try await body()
+                if let scope = stream.call.scope {
+                    try await scope.run(body)
+                } else {
+                    try await body()
+                }
             } catch {
                 outcome = status(of: error, stream)
             }

@@ -14,6 +14,8 @@ package struct RPCContext: Sendable {
     package let peer: any Sendable
     /// What an interceptor found out about the caller (`ServerAPI` puts its authorized caller here).
     package var caller: (any Sendable)?
+    /// What the handler is to run inside of, if an interceptor set it. Handlers that never wait are not affected.
+    package var scope: (any CallScope)?
 
     package init(
         method: MethodPath, metadata: Metadata = Metadata(), authority: String = "", deadline: NIODeadline? = nil,
@@ -26,6 +28,11 @@ package struct RPCContext: Sendable {
         self.peer = peer
         self.caller = caller
     }
+}
+
+/// Runs a handler inside something of its own, such as task-local values.
+package protocol CallScope: Sendable {
+    func run(_ body: @Sendable () async throws -> Void) async throws
 }
 
 /// Stands before every call of a server: may refuse it, may add what it learned, and hears how it ended.

@@ -33,7 +33,32 @@ package struct TelemetryConfig: Sendable, Hashable {
         }
     }
 
+    /// Where something is reached.
+    package struct Endpoint: Sendable, Hashable {
+        package var host: String
+        package var port: Int
+        package init(host: String, port: Int) {
+            self.host = host
+            self.port = port
+        }
+    }
+
+    /// `OpenTelemetry`, ours: where traces go.
+    package struct Traces: Sendable, Hashable {
+        /// A collector that speaks OTLP over gRPC without TLS.
+        package var endpoint: Endpoint
+        /// Which part of the traces that begin here is kept, 0 to 1.
+        package var ratio: Double
+
+        package init(endpoint: Endpoint, ratio: Double = 1) {
+            self.endpoint = endpoint
+            self.ratio = ratio
+        }
+    }
+
     package var prometheus: Prometheus?
+    /// `nil` when nothing is traced.
+    package var traces: Traces?
     package var dogStatsd: [Sink] = []
     package var statsd: [Sink] = []
     package var m3: [Sink] = []

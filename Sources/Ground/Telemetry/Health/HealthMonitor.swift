@@ -19,7 +19,7 @@ package struct HealthCheck: Sendable {
 /// Asks the parts of a program how they are: every second until all are well for the first time, then every minute.
 /// > Matches: SPIRE's health checker.
 package struct HealthMonitor: Sendable {
-    private struct Record {
+    fileprivate struct Record {
         var failures = 0
         var failedAt: Duration?
     }
@@ -42,22 +42,35 @@ package struct HealthMonitor: Sendable {
         self.logger = logger
     }
 
+    /// What is remembered from one round to the next.
+    struct Progress {
+        fileprivate var records: [Record]
+        fileprivate var hasBeenWell = false
+    }
+
+    var start: Progress { Progress(records: [Record](repeating: Record(), count: checks.count)) }
+
     /// Checks until cancelled.
     package func run() async {
-        var records = [Record](repeating: Record(), count: checks.count)
+        var progress = start
         logger.debug("Initializing health checkers")
-        var hasBeenWell = false
         while !Task.isCancelled {
-            for (place, check) in checks.enumerated() {
-                let state = await answer(check)
-                if Task.isCancelled { break }
-                note(check.name, state, &records[place])
-                registry.report(check.name, state)
-            }
-            if registry.isLive, registry.isReady { hasBeenWell = true }
-            do { try await time.sleep(for: hasBeenWell ? Self.settled : Self.starting) } catch { break }
+            let pause = await round(&progress)
+            do { try await time.sleep(for: pause) } catch { break }
         }
         logger.debug("Finishing health checker")
+    }
+
+    /// Asks every part once. - Returns: how long to wait for the next round.
+    func round(_ progress: inout Progress) async -> Duration {
+        for (place, check) in checks.enumerated() {
+            let state = await answer(check)
+            if Task.isCancelled { break }
+            note(check.name, state, &progress.records[place])
+            registry.report(check.name, state)
+        }
+        if registry.isLive, registry.isReady { progress.hasBeenWell = true }
+        return progress.hasBeenWell ? Self.settled : Self.starting
     }
 
     /// A part that does not answer in time is not well.

@@ -8,6 +8,8 @@ package struct HealthState: Sendable, Hashable {
     package var isReady: Bool
     /// What is wrong, by name, such as `get_bundle_err`.
     package var details: [String: String]
+    /// Whether there is anything that could have details; without, they are shown as `null`.
+    package var hasDetails = true
 
     package init(isLive: Bool, isReady: Bool, details: [String: String] = [:]) {
         self.isLive = isLive
@@ -48,6 +50,10 @@ package final class HealthRegistry: Sendable {
         for (index, (part, state)) in snapshot.sorted(by: { $0.key < $1.key }).enumerated() {
             if index > 0 { out.append(UInt8(ascii: ",")) }
             LogText.appendJSON(part, to: &out)
+            guard state.hasDetails else {
+                out.append(contentsOf: ":null".utf8)
+                continue
+            }
             out.append(contentsOf: ":{".utf8)
             for (number, (name, text)) in state.details.sorted(by: { $0.key < $1.key }).enumerated() {
                 if number > 0 { out.append(UInt8(ascii: ",")) }

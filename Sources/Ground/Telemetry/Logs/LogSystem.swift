@@ -53,6 +53,9 @@ package final class LogSystem: Sendable {
     /// - Throws: `io`; the old file stays in use then.
     package func reopen() throws(SpireError) { try writer.reopen() }
 
+    /// Writes whole lines as they are, for dumps an operator asked for.
+    package func write(lines: [UInt8]) { if !lines.isEmpty { writer.write(lines) } }
+
     private var handler: LogLineHandler {
         LogLineHandler(system: self, encoder: LogLineEncoder(settings.format, isTerminal: writer.isTerminal))
     }

@@ -43,6 +43,7 @@ extension AgentService {
             throw APIFailure(.permissionDenied, "failed to attest: agent is banned")
         }
         let svid = try await sign(id, csr: [UInt8](params.params.csr))
+        call.audit([:], more: [LogKey.serialNumber: "\(svid.serialNumber)"])
         try await record(attestation, id: id, type: type, svid: svid, isNew: present == nil)
 
         var result = AttestResponse.Result()

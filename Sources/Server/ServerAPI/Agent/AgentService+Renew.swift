@@ -35,6 +35,7 @@ extension AgentService {
         let der = [UInt8](request.params.csr)
         call.audit(["csr": "\(sha256Hex(der))"])
         let svid = try await sign(id, csr: der)
+        call.audit([:], more: [LogKey.serialNumber: "\(svid.serialNumber)"])
         var renewed = node
         renewed.newSerialNumber = svid.serialNumber
         renewed.newExpiresAt = Int64(svid.expiresAt.timeIntervalSince1970)

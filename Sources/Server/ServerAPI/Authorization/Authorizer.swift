@@ -60,7 +60,7 @@ package struct Authorizer: ServerInterceptor {
     }
 
     package func finished(_ context: RPCContext, status: RPCStatus?, elapsed: Duration) {
-        guard environment.auditEnabled, let call = context.caller as? Call else { return }
+        guard environment.isAuditing, let call = context.caller as? Call else { return }
         call.auditEnd(status)
     }
 

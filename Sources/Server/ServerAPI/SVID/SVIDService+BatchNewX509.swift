@@ -76,7 +76,7 @@ extension SVIDService {
                 [
                     "csr": "\(sha256Hex(der))", LogKey.entryID: "\(params.entryID)", LogKey.spiffeID: "\(svid.id)",
                     LogKey.expiresAt: "\(Int64(svid.expiresAt.timeIntervalSince1970))",
-                ])
+                ], more: [LogKey.serialNumber: "\(svid.serialNumber)"])
             var result = BatchResponse.Result()
             result.status = .ok
             result.svid = X509SVIDMapping.proto(svid, ids)

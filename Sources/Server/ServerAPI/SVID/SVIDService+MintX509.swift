@@ -35,7 +35,8 @@ extension SVIDService {
         } catch {
             throw APIFailure.internal("failed to sign X509-SVID", error)
         }
-        call.audit([LogKey.expiresAt: "\(rfc3339(svid.expiresAt))"])
+        call.audit(
+            [LogKey.expiresAt: "\(rfc3339(svid.expiresAt))"], more: [LogKey.serialNumber: "\(svid.serialNumber)"])
         call.debug(
             "Signed X509 SVID",
             [

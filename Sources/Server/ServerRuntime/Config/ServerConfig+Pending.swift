@@ -11,11 +11,6 @@ extension ServerConfig {
         PendingKey("server.experimental.wit_key_type") { $0.experimental.witKeyType != nil },
         PendingKey("server.experimental.wit_issuer") { !$0.experimental.witIssuer.isEmpty },
         PendingKey("server.experimental.feature_flags") { $0.experimental.featureFlags.contains("wit-svid") },
-        PendingKey("telemetry.Prometheus") { $0.telemetry.prometheus != nil },
-        PendingKey("telemetry.DogStatsd") { !$0.telemetry.dogStatsd.isEmpty },
-        PendingKey("telemetry.Statsd") { !$0.telemetry.statsd.isEmpty },
         PendingKey("telemetry.M3") { !$0.telemetry.m3.isEmpty },
-        PendingKey("telemetry.InMem") { $0.telemetry.inMemory },
-        PendingKey("health_checks.listener_enabled") { $0.healthChecks.isEnabled },
     ]
 }

@@ -39,6 +39,8 @@ package struct ServerConfig: Sendable {
     /// `disable_jwt_svids`.
     package var jwtSVIDsAreDisabled = false
     package var auditLogIsEnabled = false
+    /// `audit_log_file`, ours: the audit log as a stream of its own; empty for none.
+    package var auditLogFile = ""
     package var log = LogSettings()
     package var rateLimit = RateLimit()
     /// How old a cached agent record may be when an agent calls; zero always reads the datastore.

@@ -108,6 +108,7 @@ struct ServerConfigReader {
                 level: flags.logLevel, format: flags.logFormat, file: flags.logFile,
                 includesSourceLocation: flags.logSourceLocation), &resolver)
         config.auditLogIsEnabled = resolver.bool("server.audit_log_enabled", file: server.bool("audit_log_enabled"))
+        config.auditLogFile = resolver.string("server.audit_log_file", file: server.string("audit_log_file"))
         if let limits = server.block("ratelimit") {
             config.rateLimit.attestation = resolver.bool(
                 "server.ratelimit.attestation", file: limits.bool("attestation"), default: true)

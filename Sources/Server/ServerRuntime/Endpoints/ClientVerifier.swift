@@ -41,6 +41,16 @@ final class ClientVerifier: Sendable {
         return id
     }
 
+    /// Who a certificate chain proves somebody to be, in whatever trust domain there is a bundle of.
+    /// - Throws: when it proves nothing.
+    static func verify(_ chain: [Certificate], bundles: BundleCache, at time: any TimeSource) async throws -> SPIFFEID {
+        let claimed = try claimedID(chain)
+        guard let bundle = try await bundles.reading(of: claimed.trustDomain).x509 else {
+            throw SpireError(.unauthenticated, "no bundle found for trust domain \"\(claimed.trustDomain)\"")
+        }
+        return try X509SVID.verify(chain, bundles: bundle, at: time.now).id
+    }
+
     /// The identity the leaf claims, only used to choose the bundle that has to confirm it.
     private static func claimedID(_ chain: [Certificate]) throws -> SPIFFEID {
         guard let leaf = chain.first else { throw SpireError(.unauthenticated, "no client certificate") }

@@ -5,6 +5,7 @@ import FoundationEssentials
 import Groundwork
 import Logging
 import ServiceLifecycle
+import Telemetry
 
 /// One kind of clean-up, repeated for as long as the server runs. A failed round is logged and the next one waited for.
 struct Pruner: Service {
@@ -32,9 +33,13 @@ struct Pruner: Service {
 
 extension Pruner {
     /// Removes entries that have an expiry and are past it.
-    static func entries(_ store: any EntryWriter, time: any TimeSource, logger: Logger) -> Pruner {
-        Pruner(interval: .seconds(300), failure: "Failed to prune entries", time: time, logger: logger) {
-            for entry in try await store.pruneEntries(expiredBefore: time.unixNow) {
+    static func entries(
+        _ store: any EntryWriter, meter: Meter, time: any TimeSource, logger: Logger
+    ) -> Pruner {
+        let rounds = meter.call(["registration_entry", "manager", "prune"])
+        return Pruner(interval: .seconds(300), failure: "Failed to prune entries", time: time, logger: logger) {
+            let pruned = try await rounds.measure(time) { try await store.pruneEntries(expiredBefore: time.unixNow) }
+            for entry in pruned {
                 logger.info(
                     "Pruned an expired registration",
                     metadata: [
@@ -47,20 +52,24 @@ extension Pruner {
 
     /// Removes agents that expired long ago.
     static func nodes(
-        _ store: any NodeWriter, _ settings: ServerConfig.NodePruning, time: any TimeSource,
+        _ store: any NodeWriter, _ settings: ServerConfig.NodePruning, meter: Meter, time: any TimeSource,
         random: any RandomSource, logger: Logger
     ) -> Pruner {
         // Servers on one database must not all prune at once.
+        let rounds = meter.call(["node", "manager", "prune"])
         let interval: Duration = .seconds(3600 + 900 * (2 * random.unit() - 1))
         return Pruner(interval: interval, failure: "Failed to prune attested nodes", time: time, logger: logger) {
             let cutoff = time.unixNow - settings.expiredFor.components.seconds
-            var count = 0
-            while count < settings.batchSize {
-                let step = min(nodeStep, settings.batchSize - count)
-                let pruned = try await store.pruneNodes(
-                    expiredBefore: cutoff, includingNonReattestable: settings.includesTOFU, limit: step)
-                count += pruned
-                if pruned < step { break }
+            let count = try await rounds.measure(time) {
+                var count = 0
+                while count < settings.batchSize {
+                    let step = min(nodeStep, settings.batchSize - count)
+                    let pruned = try await store.pruneNodes(
+                        expiredBefore: cutoff, includingNonReattestable: settings.includesTOFU, limit: step)
+                    count += pruned
+                    if pruned < step { break }
+                }
+                return count
             }
             if count > 0 { logger.info("Pruned expired agents", metadata: [LogKey.count: "\(count)"]) }
         }

@@ -7,6 +7,7 @@ import Issuance
 import Logging
 import ServiceLifecycle
 import Synchronization
+import Telemetry
 import Wire
 
 /// Keeps the server's own certificate valid: issued at start, replaced after half of its lifetime, or when an authority
@@ -31,11 +32,12 @@ final class ServerSVIDRotator: Service {
     private let lane: BlockingLane
     private let time: any TimeSource
     private let logger: Logger
+    private let rotations: CallCounter
     private let current = Mutex<Current?>(nil)
 
     init(
         issuer: any SVIDIssuer, tainted: Watch<Set<String>> = Watch([]), keyType: KeyType, lane: BlockingLane,
-        time: any TimeSource, logger: Logger
+        time: any TimeSource, logger: Logger, rotations: CallCounter = .off
     ) {
         self.issuer = issuer
         self.tainted = tainted
@@ -43,6 +45,7 @@ final class ServerSVIDRotator: Service {
         self.lane = lane
         self.time = time
         self.logger = logger
+        self.rotations = rotations
     }
 
     /// The certificate and key to show now; `nil` before the first `rotate`.
@@ -80,7 +83,9 @@ final class ServerSVIDRotator: Service {
     }
 
     /// Replaces the certificate now.
-    func rotate() async throws {
+    func rotate() async throws { try await rotations.measure(time) { try await replace() } }
+
+    private func replace() async throws {
         logger.debug("Rotating server SVID")
         let type = keyType
         // RSA keys take long to make.
