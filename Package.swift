@@ -116,8 +116,9 @@ let house: [Wing] = [
         Module(
             "ServerRuntime",
             uses: [
-                "ServerAPI", "Federation", "Authority", "EntryIndex", "Wire", "RPC", "Datastore", "SQLDatastore", "SQLiteDriver",
-                "PostgresDriver", "MySQLDriver", "PluginsBasic", "PluginAPI", "Issuance", "Telemetry", "Groundwork", "SPIFFE", "SPIFFETLS", "HCL",
+                "ServerAPI", "Federation", "Authority", "EntryIndex", "Wire", "RPC", "Datastore", "SQLDatastore",
+                "SQLiteDriver", "PostgresDriver", "MySQLDriver", "PluginsBasic", "PluginAPI", "Issuance", "Telemetry",
+                "Groundwork", "SPIFFE", "SPIFFETLS", "HCL",
                 "APIProtos", "WorkloadProtos",
             ],
             needs: nio + ["Logging", "ServiceLifecycle", "UnixSignals", "SwiftProtobuf", "X509"], tests: true,
