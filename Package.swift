@@ -56,6 +56,7 @@ let house: [Wing] = [
     Wing("Ground", [
         Module("Groundwork", needs: ["Logging"], tests: true, testUses: ["TestKit"], touchesC: true),
         Module("HCL", tests: true),
+        Module("YAML", uses: ["CYAML"], tests: true, touchesC: true),
         Module(
             "Telemetry", uses: ["Groundwork", "HCL"], needs: ["Logging"], tests: true, testUses: ["TestKit"],
             touchesC: true),
@@ -127,9 +128,9 @@ let house: [Wing] = [
             "ServerCLI",
             uses: [
                 "ServerRuntime", "CLISupport", "APIProtos", "RPC", "Wire", "Issuance", "Groundwork", "SPIFFE", "HCL",
-                "Telemetry",
+                "Telemetry", "YAML", "ServerAPI",
             ],
-            needs: ["SwiftProtobuf", "Logging", "X509", "NIOPosix"], tests: true, testUses: ["TestKit"]),
+            needs: ["SwiftProtobuf", "Logging", "X509", "NIOPosix", "Crypto"], tests: true, testUses: ["TestKit"]),
     ]),
     Wing("Agent", [
         Module(
@@ -179,6 +180,8 @@ func shims() -> [Target] { [
     .target(name: "CMySQL", path: "Sources/C/CMySQL"),
     .systemLibrary(
         name: "CSQLite", path: "Sources/C/CSQLite", pkgConfig: "sqlite3", providers: [.apt(["libsqlite3-dev"])]),
+    .systemLibrary(
+        name: "CYAML", path: "Sources/C/CYAML", pkgConfig: "yaml-0.1", providers: [.apt(["libyaml-dev"])]),
 ] }
 
 // External packages: decision records in Documentation/Decisions say why each is here.

@@ -68,7 +68,7 @@ package struct AuthorizationTable: Sendable {
 
     /// SPIRE's default policy.
     package static let standard = AuthorizationTable(
-        agentRows + bundleRows + entryRows + svidRows + trustDomainRows + localAuthorityRows + localRows)
+        agentRows + bundleRows + entryRows + svidRows + trustDomainRows + localAuthorityRows + localRows + ownRows)
 
     private static func row(
         _ method: MethodPath, _ callers: CallerClasses, _ rate: RateRule? = nil, audited: Bool = true
@@ -139,4 +139,8 @@ package struct AuthorizationTable: Sendable {
     private static let localRows: [AuthorizationRow] =
         LoggerMethods.all.map { row($0, .local) } + DebugMethods.all.map { row($0, .local) }
         + HealthMethods.all.map { row($0, .local, audited: false) }
+
+    /// Services SPIRE does not have, open to those who may read and write entries anyway.
+    private static let ownRows: [AuthorizationRow] =
+        EntrySetMethods.all.map { row($0, .operators) } + ExplainMethods.all.map { row($0, .operators) }
 }

@@ -9,6 +9,7 @@ package enum ServerCommandLine {
         RunCommand.self, ValidateCommand.self, HealthCheckCommand.self, DevCommand.self,
         TokenGenerate.self,
         EntryCreate.self, EntryUpdate.self, EntryDelete.self, EntryShow.self, EntryCount.self,
+        EntryApply.self, EntryExplain.self,
         AgentList.self, AgentCount.self, AgentShow.self, AgentBan.self, AgentEvict.self, AgentPurge.self,
         BundleShow.self, BundleList.self, BundleSet.self, BundleDelete.self, BundleCount.self,
         FederationCreate.self, FederationUpdate.self, FederationDelete.self, FederationList.self, FederationShow.self,

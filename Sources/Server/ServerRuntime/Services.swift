@@ -77,6 +77,8 @@ struct Services {
                 random: random),
             BundleService(store: watched, cache: bundles),
             EntryService(trustDomain: config.trustDomain, store: datastore, authorized: index),
+            EntrySetService(trustDomain: config.trustDomain, store: datastore),
+            ExplainService(trustDomain: config.trustDomain, store: datastore, time: time),
             SVIDService(
                 trustDomain: config.trustDomain, issuer: issuer, authorized: index, bundles: bundles,
                 jwtEnabled: !config.jwtSVIDsAreDisabled, lanes: System.coreCount),

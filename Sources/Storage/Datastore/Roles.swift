@@ -157,7 +157,7 @@ package protocol EventReader: Sendable {
 
 /// Everything a server stores.
 package typealias Datastore = EntryReader & EntryWriter & NodeReader & NodeWriter & BundleReader & BundleWriter
-    & JoinTokenStore & CAJournalStore & FederationStore & EventReader
+    & JoinTokenStore & CAJournalStore & FederationStore & EventReader & EntrySetStore
 
 /// Says that this process has changed entries or nodes, so that indexes need not wait for their next poll.
 package protocol ChangeNotifier: Sendable {

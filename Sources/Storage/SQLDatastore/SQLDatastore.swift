@@ -15,6 +15,7 @@ package final class SQLDatastore: ChangeNotifier {
     let entryStatements: EntryStatements
     let nodeStatements: NodeStatements
     let bundleStatements: BundleStatements
+    let migrationIsDisabled: Bool
 
     package let localChanges: Watch<UInt64>
     let listener: (any ChangeListener)?
@@ -46,6 +47,7 @@ package final class SQLDatastore: ChangeNotifier {
         self.entryStatements = EntryStatements(pool.dialect)
         self.nodeStatements = NodeStatements(pool.dialect)
         self.bundleStatements = BundleStatements(pool.dialect)
+        self.migrationIsDisabled = configuration.disableMigration
         let migrator = Migrator(
             dialect: pool.dialect, isDisabled: configuration.disableMigration, now: SQLTime(time.now), logger: logger)
         try migrator.run(on: connection)

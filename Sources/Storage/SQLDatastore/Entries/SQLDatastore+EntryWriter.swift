@@ -41,7 +41,7 @@ extension SQLDatastore: EntryWriter {
 
     /// Runs one of many operations of a transaction such that its failure leaves nothing of it behind and does not
     /// concern the others.
-    private func separately<Value>(
+    func separately<Value>(
         _ connection: any SQLConnection, _ mode: WriteMode, _ body: () throws -> Value
     ) throws -> Result<Value, SpireError> {
         // Savepoints cost a copy of each page touched, so they are made only after a first attempt without failed.

@@ -9,6 +9,11 @@ extension Schema {
             + tables.flatMap { table in table.indexes.map { statement(for: $0, on: table, dialect) } }
     }
 
+    /// The statements that create one table with its indexes.
+    static func creation(of table: Table, _ dialect: Dialect) -> [String] {
+        [statement(for: table, dialect)] + table.indexes.map { statement(for: $0, on: table, dialect) }
+    }
+
     static func type(_ type: ColumnType, _ dialect: Dialect) -> String {
         let types = dialect.types
         return switch type {

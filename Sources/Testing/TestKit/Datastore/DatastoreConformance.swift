@@ -18,7 +18,7 @@ package enum DatastoreConformance {
         }
     }
 
-    package static let all: [Check] = entries + listing + nodes + bundles + federation + small
+    package static let all: [Check] = entries + listing + nodes + bundles + federation + small + entrySets
 }
 
 /// Says what a store did wrong.

@@ -9,7 +9,8 @@ import Testing
 @Suite struct AuthorizationTableTests {
     static let offered =
         AgentMethods.all + BundleMethods.all + EntryMethods.all + SVIDMethods.all + TrustDomainMethods.all
-        + LocalAuthorityMethods.all + LoggerMethods.all + DebugMethods.all + HealthMethods.all
+        + LocalAuthorityMethods.all + LoggerMethods.all + DebugMethods.all + HealthMethods.all + EntrySetMethods.all
+        + ExplainMethods.all
 
     @Test("every method of every service has a row, and there are no rows for others")
     func complete() {
