@@ -122,8 +122,9 @@ let house: [Wing] = [
                 "Groundwork", "SPIFFE", "SPIFFETLS", "HCL",
                 "APIProtos", "WorkloadProtos",
             ],
-            needs: nio + ["Logging", "ServiceLifecycle", "UnixSignals", "SwiftProtobuf", "X509"], tests: true,
-            testUses: ["TestKit"]),
+            needs: nio
+                + ["Logging", "ServiceLifecycle", "UnixSignals", "SwiftProtobuf", "X509", "Crypto", "CryptoExtras"],
+            tests: true, testUses: ["TestKit"]),
         Module(
             "ServerCLI",
             uses: [

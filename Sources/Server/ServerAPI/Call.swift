@@ -32,6 +32,8 @@ package final class Call: Sendable {
     package let address: String?
     /// The caller's entries that make it a downstream server.
     package let downstreamEntries: [RegistrationEntry]
+    /// What the caller is limited to, if it is a scoped administrator: its handlers keep within it.
+    package let grant: ScopeGrant?
 
     private let row: AuthorizationRow?
     private let environment: CallEnvironment
@@ -45,8 +47,8 @@ package final class Call: Sendable {
 
     package init(
         context: RPCContext, role: Role, evidence: Evidence = .none, callerID: SPIFFEID? = nil,
-        address: String? = nil, downstreamEntries: [RegistrationEntry] = [], row: AuthorizationRow? = nil,
-        environment: CallEnvironment
+        address: String? = nil, downstreamEntries: [RegistrationEntry] = [], grant: ScopeGrant? = nil,
+        row: AuthorizationRow? = nil, environment: CallEnvironment
     ) {
         self.context = context
         self.role = role
@@ -54,6 +56,7 @@ package final class Call: Sendable {
         self.callerID = callerID
         self.address = address
         self.downstreamEntries = downstreamEntries
+        self.grant = grant
         self.row = row
         self.environment = environment
     }

@@ -25,6 +25,7 @@ package enum ServerCommandLine {
         LocalAuthorityChange<JWTAuthorityCalls, RevokeAuthority>.self,
         UpstreamAuthorityTaint.self, UpstreamAuthorityRevoke.self,
         LoggerGet.self, LoggerSet.self, LoggerReset.self, DebugGetInfo.self,
+        BackupCreate.self, BackupVerify.self, BackupRestore.self,
     ]
 
     /// Commands that print their failures themselves, in full.

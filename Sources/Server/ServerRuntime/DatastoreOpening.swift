@@ -39,6 +39,13 @@ package struct DatastoreOpening: Sendable {
         return datastore
     }
 
+    /// Whether there is no database yet, as far as that can be told without making one.
+    var isMissing: Bool {
+        get throws {
+            settings.databaseType == "sqlite3" ? try SQLiteDatastore.isMissing(settings.connectionString) : false
+        }
+    }
+
     private var configuration: SQLDatastoreConfiguration {
         var configuration = SQLDatastoreConfiguration(connectionString: settings.connectionString)
         configuration.readOnlyConnectionString = settings.readOnlyConnectionString

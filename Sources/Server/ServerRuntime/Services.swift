@@ -42,7 +42,7 @@ struct Services {
         let logger = log.logger(subsystem: "endpoints")
         let adminIDs = Set(config.adminIDs)
         let authorizer = Authorizer(
-            adminIDs: adminIDs, entries: datastore,
+            adminIDs: adminIDs, scopedAdmins: config.scopedAdmins, entries: datastore,
             agents: AgentCheck(nodes: datastore, time: time, staleness: config.maxAttestedNodeInfoStaleness),
             environment: environment)
         var remote = ServiceTable()
@@ -63,7 +63,8 @@ struct Services {
             localServer: RPCServer(
                 services: local, interceptors: [authorizer], errorMapper: APIFailure.status(of:)),
             identity: { rotator.identity },
-            clients: ClientVerifier(bundles: bundles, adminIDs: adminIDs, time: time, logger: logger),
+            clients: ClientVerifier(
+                bundles: bundles, adminIDs: adminIDs.union(config.scopedAdmins.keys), time: time, logger: logger),
             listening: Watch(nil), logger: logger)
     }
 

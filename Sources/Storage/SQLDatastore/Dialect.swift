@@ -36,6 +36,9 @@ package struct Dialect: Sendable {
     package var largestToken: Int64
     /// The later of two of `SQLConnection.position`, or both in one. Without replicas never asked for.
     package var laterPosition: @Sendable (String, String) -> String = { _, later in later }
+    /// A query to be run after rows were inserted with ids of their own into a table, where the database would else
+    /// hand out those ids again.
+    package var afterExplicitIDs: (@Sendable (_ table: String) -> String)?
 
     package struct ColumnTypes: Sendable {
         package var id: String

@@ -39,6 +39,12 @@ package enum SQLiteDatastore {
         }
     }
 
+    /// Whether there is no file of this database. One in memory is never missing.
+    /// - Throws: `invalid_argument` for the connection string.
+    package static func isMissing(_ connectionString: String) throws -> Bool {
+        try SQLiteLocation(connectionString).path.map { access($0, F_OK) != 0 } ?? false
+    }
+
     /// Pages of the database kept in memory by each connection; the operating system caches the file anyway.
     private static let writerCache = "PRAGMA cache_size = -4096"
     private static let readerCache = "PRAGMA cache_size = -1024"

@@ -55,6 +55,16 @@ package final class DiskKeyManager: KeyManager {
 
     private static func load(_ path: String) throws -> KeyRing {
         guard let bytes = try AtomicFile.read(path, limit: 4 << 20) else { return [:] }
+        return try parse(bytes, path)
+    }
+
+    /// The public keys of a key file's contents, as DER SubjectPublicKeyInfo, ordered by id.
+    /// - Throws: `key_manager.file_malformed`.
+    package static func publicKeys(of bytes: [UInt8]) throws -> [(id: String, spki: [UInt8])] {
+        try parse(bytes, "").sorted { $0.key < $1.key }.map { ($0.key, $0.value.publicKey.spki) }
+    }
+
+    private static func parse(_ bytes: [UInt8], _ path: String) throws -> KeyRing {
         func malformed(_ reason: String) -> SpireError {
             SpireError(
                 .keyFileMalformed,

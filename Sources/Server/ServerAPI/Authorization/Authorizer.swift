@@ -13,16 +13,19 @@ package struct Authorizer: ServerInterceptor {
     package let table: AuthorizationTable
     /// IDs with administrator rights by configuration.
     package let adminIDs: Set<SPIFFEID>
+    /// IDs with some of an administrator's rights by configuration. They have no others, whatever entries say.
+    package let scopedAdmins: [SPIFFEID: AdminScope]
     package let entries: any EntryReader
     package let agents: AgentCheck
     package let environment: CallEnvironment
 
     package init(
-        table: AuthorizationTable = .standard, adminIDs: Set<SPIFFEID>, entries: any EntryReader, agents: AgentCheck,
-        environment: CallEnvironment
+        table: AuthorizationTable = .standard, adminIDs: Set<SPIFFEID>, scopedAdmins: [SPIFFEID: AdminScope] = [:],
+        entries: any EntryReader, agents: AgentCheck, environment: CallEnvironment
     ) {
         self.table = table
         self.adminIDs = adminIDs
+        self.scopedAdmins = scopedAdmins
         self.entries = entries
         self.agents = agents
         self.environment = environment
@@ -77,8 +80,14 @@ package struct Authorizer: ServerInterceptor {
         let allowed = row.callers
         if allowed.contains(.anyone) { return call(.nobody, .none, row, caller, context) }
         if allowed.contains(.local), caller.isLocal { return call(.local, .transport, row, caller, context) }
-        if allowed.contains(.admin), let id = caller.id, adminIDs.contains(id) {
-            return call(.admin, .config, row, caller, context)
+        if allowed.contains(.admin), let id = caller.id {
+            if let scope = scopedAdmins[id] {
+                if scope.permits(row.method) {
+                    return call(.admin, .config, row, caller, context, grant: ScopeGrant(scope, entries: entries))
+                }
+            } else if adminIDs.contains(id) {
+                return call(.admin, .config, row, caller, context)
+            }
         }
         return nil
     }
@@ -95,7 +104,7 @@ package struct Authorizer: ServerInterceptor {
             } catch {
                 throw refused(unauthorized, APIFailure.internal("failed to fetch caller entries", error).status)
             }
-            if row.callers.contains(.admin), own.contains(where: \.admin) {
+            if row.callers.contains(.admin), scopedAdmins[id] == nil, own.contains(where: \.admin) {
                 return call(.admin, .entries, row, caller, context)
             }
             let downstream = own.filter(\.downstream)
@@ -119,11 +128,11 @@ package struct Authorizer: ServerInterceptor {
 
     private func call(
         _ role: Call.Role, _ evidence: Call.Evidence, _ row: AuthorizationRow, _ caller: Caller,
-        _ context: RPCContext, downstream: [RegistrationEntry] = []
+        _ context: RPCContext, downstream: [RegistrationEntry] = [], grant: ScopeGrant? = nil
     ) -> Call {
         Call(
             context: context, role: role, evidence: evidence, callerID: caller.id, address: caller.address,
-            downstreamEntries: downstream, row: row, environment: environment)
+            downstreamEntries: downstream, grant: grant, row: row, environment: environment)
     }
 
     private func refused(_ call: Call, _ status: RPCStatus) -> RPCStatus {

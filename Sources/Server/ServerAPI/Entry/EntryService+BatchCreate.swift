@@ -22,10 +22,13 @@ extension EntryService {
         places.reserveCapacity(request.entries.count)
         for (place, proto) in request.entries.enumerated() {
             do {
-                accepted.append(try mapping.model(proto))
+                let entry = try mapping.model(proto)
+                if let grant = call.grant { try await checkScopedCreation(entry, grant) }
+                accepted.append(entry)
                 places.append(place)
             } catch {
-                results[place] = failed(APIFailure.invalid("failed to convert entry", error), proto, call)
+                let refusal = error as? APIFailure ?? APIFailure.invalid("failed to convert entry", error)
+                results[place] = failed(refusal, proto, call)
             }
         }
         let created = try await create(accepted)

@@ -23,7 +23,13 @@ extension EntryService {
         do {
             guard !id.isEmpty else { throw APIFailure.invalid("missing entry ID") }
             do {
-                try await store.deleteEntry(id: id)
+                if let scope = call.grant?.scope {
+                    try await scopedDelete(id, scope)
+                } else {
+                    try await store.deleteEntry(id: id)
+                }
+            } catch let refusal as APIFailure {
+                throw refusal
             } catch let error where APIFailure.code(of: error) == .notFound {
                 throw APIFailure.notFound("entry not found")
             } catch {

@@ -35,7 +35,13 @@ extension EntryService {
             }
             let updated: RegistrationEntry
             do {
-                updated = try await store.updateEntry(entry, fields: fields)
+                if let grant = call.grant {
+                    updated = try await scopedUpdate(entry, fields, grant)
+                } else {
+                    updated = try await store.updateEntry(entry, fields: fields)
+                }
+            } catch let refusal as APIFailure {
+                throw refusal
             } catch {
                 throw APIFailure.datastore("failed to update entry", error)
             }

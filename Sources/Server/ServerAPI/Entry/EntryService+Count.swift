@@ -12,7 +12,12 @@ extension EntryService {
         call.audit(fields.audit)
         let filter = try EntryFilterMapping(ids: ids).model(fields)
         do {
-            let count = try await store.countEntries(filter)
+            let count: Int
+            if let scope = call.grant?.scope {
+                count = try await scopedCount(filter, scope)
+            } else {
+                count = try await store.countEntries(filter)
+            }
             return .with { $0.count = Int32(clamping: count) }
         } catch {
             throw APIFailure.internal("failed to count entries", error)

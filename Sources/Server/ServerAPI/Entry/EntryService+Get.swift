@@ -18,7 +18,9 @@ extension EntryService {
         } catch {
             throw APIFailure.internal("failed to fetch entry", error)
         }
-        guard let stored else { throw APIFailure.notFound("entry not found") }
+        guard let stored, call.grant?.scope.shows(stored, ids.trustDomain) ?? true else {
+            throw APIFailure.notFound("entry not found")
+        }
         guard let proto = mapping.proto(stored, mask: EntryMask(request.hasOutputMask ? request.outputMask : nil)) else {
             throw APIFailure(.internal, "failed to convert entry")
         }

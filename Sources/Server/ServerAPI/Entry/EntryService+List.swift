@@ -18,9 +18,17 @@ extension EntryService {
         var encoder: EntryEncoder
         let nextToken: String
         do {
-            (encoder, nextToken) = try await store.foldEntries(
-                filter, page: PageRequest(size: request.pageSize, token: request.pageToken), into: empty
-            ) { $0.append(contentsOf: $1) }
+            let asked = PageRequest(size: request.pageSize, token: request.pageToken)
+            if let scope = call.grant?.scope {
+                let page = try await scopedList(filter, page: asked, scope)
+                encoder = empty
+                encoder.append(contentsOf: page.items)
+                nextToken = page.nextToken
+            } else {
+                (encoder, nextToken) = try await store.foldEntries(filter, page: asked, into: empty) {
+                    $0.append(contentsOf: $1)
+                }
+            }
         } catch {
             throw APIFailure.internal("failed to list entries", error)
         }

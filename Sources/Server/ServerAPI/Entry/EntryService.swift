@@ -12,11 +12,12 @@ package import SPIFFE
 package struct EntryService: APIService {
     let ids: IDRules
     let mapping: EntryMapping
-    let store: any EntryReader & EntryWriter
+    let store: any EntryReader & EntryWriter & EntrySetStore
     let authorized: any AuthorizedEntries
 
     package init(
-        trustDomain: TrustDomain, store: any EntryReader & EntryWriter, authorized: any AuthorizedEntries
+        trustDomain: TrustDomain, store: any EntryReader & EntryWriter & EntrySetStore,
+        authorized: any AuthorizedEntries
     ) {
         ids = IDRules(trustDomain)
         mapping = EntryMapping(ids)

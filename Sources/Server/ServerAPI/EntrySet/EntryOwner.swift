@@ -4,11 +4,12 @@
 package enum EntryOwner {
     package static let longestName = 64
 
-    /// Letters, digits and hyphens: neither the dot that ends the name nor a wildcard of SQL.
+    /// Lower-case letters, digits and hyphens: neither the dot that ends the name nor a wildcard of SQL, and alike in
+    /// databases that look at the case of letters and those that do not.
     package static func isValid(_ name: String) -> Bool {
         !name.isEmpty && name.utf8.count <= longestName
             && name.utf8.allSatisfy { byte in
-                (byte >= 48 && byte <= 57) || (byte | 0x20 >= 97 && byte | 0x20 <= 122) || byte == 45
+                (byte >= 48 && byte <= 57) || (byte >= 97 && byte <= 122) || byte == 45
             }
     }
 

@@ -100,7 +100,7 @@ package struct EntrySetService: APIService {
     static func checkOwner(_ owner: String) throws {
         guard EntryOwner.isValid(owner) else {
             throw APIFailure.invalid(
-                "owner must be 1 to \(EntryOwner.longestName) letters, digits and hyphens")
+                "owner must be 1 to \(EntryOwner.longestName) lower-case letters, digits and hyphens")
         }
     }
 

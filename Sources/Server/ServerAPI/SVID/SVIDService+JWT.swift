@@ -25,6 +25,12 @@ extension SVIDService {
             throw APIFailure.invalid("invalid SPIFFE ID", error)
         }
         call.audit([LogKey.spiffeID: "\(id)"])
+        do {
+            try call.grant?.scope.checkMint(id, ids.trustDomain)
+            try await call.grant?.checkPrivileges(id.description)
+        } catch {
+            throw EntryService.denied(error)
+        }
         let svid = try await jwtSVID(id, audience: request.audience, ttl: request.ttl, jti: false, call)
         return .with { $0.svid = svid }
     }

@@ -19,6 +19,14 @@ extension SVIDService {
         call.audit(["csr": "\(sha256Hex(der))", LogKey.ttlField: "\(request.ttl)"])
         let (csr, id) = try parse(der)
         call.audit([LogKey.spiffeID: "\(id)", "dns_name": "\(csr.dnsNames.joined(separator: ","))"])
+        do {
+            try call.grant?.scope.checkMint(
+                id, dnsNames: csr.dnsNames, 
+                hasSubject: Self.hasSubject(csr.subject) && csr.subject != DistinguishedName.svid.der, ids.trustDomain)
+            try await call.grant?.checkPrivileges(id.description)
+        } catch {
+            throw EntryService.denied(error)
+        }
         let svid: IssuedX509SVID
         do {
             svid = try await issuer.workloadX509SVID(

@@ -7,7 +7,6 @@ extension ServerConfig {
     /// Keys that are known and read, but whose work is not done yet. Delete a line when its work is done.
     static let pending: [PendingKey<ServerConfig>] = [
         PendingKey("server.profiling_enabled") { $0.profiling.isEnabled },
-        PendingKey("server.experimental.auth_opa_policy_engine") { $0.experimental.authPolicyEngineIsConfigured },
         PendingKey("server.experimental.require_pq_kem") { $0.experimental.requiresPQKEM },
         PendingKey("server.experimental.wit_key_type") { $0.experimental.witKeyType != nil },
         PendingKey("server.experimental.wit_issuer") { !$0.experimental.witIssuer.isEmpty },

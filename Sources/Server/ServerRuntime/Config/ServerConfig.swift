@@ -3,6 +3,7 @@
 package import HCL
 package import Issuance
 package import SPIFFE
+package import ServerAPI
 package import Telemetry
 package import Wire
 
@@ -22,6 +23,8 @@ package struct ServerConfig: Sendable {
     package var socketPath = ServerConfig.defaultSocketPath
     /// IDs with admin rights over mutual TLS; may be of foreign trust domains.
     package var adminIDs: [SPIFFEID] = []
+    /// IDs with some of those rights, and only with these.
+    package var scopedAdmins: [SPIFFEID: AdminScope] = [:]
     /// Lifetime of agent SVIDs; `nil` means `defaultX509SVIDTTL`.
     package var agentTTL: Duration?
     package var defaultX509SVIDTTL: Duration = .seconds(3600)

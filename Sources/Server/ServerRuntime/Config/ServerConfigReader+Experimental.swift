@@ -15,12 +15,15 @@ extension ServerConfigReader {
             "server.experimental.require_pq_kem", file: block.bool("require_pq_kem"))
         if let engine = block.block("auth_opa_policy_engine") {
             values.authPolicyEngineIsConfigured = true
-            if engine.block("local") == nil {
-                report(
-                    "server.experimental.auth_opa_policy_engine",
-                    "unable to obtain authpolicy engine: policy engine configuration must define a provider",
-                    at: engine.position)
-            }
+            report(
+                "server.experimental.auth_opa_policy_engine",
+                engine.block("local") == nil
+                    ? "unable to obtain authpolicy engine: policy engine configuration must define a provider"
+                    : """
+                    policy files are not evaluated: the built-in policy always applies, so remove the block; to give \
+                    somebody a part of an administrator's rights, use scoped_admin
+                    """,
+                at: engine.position)
         }
         values.witKeyType = keyType("wit_key_type", block, default: nil)
         values.witIssuer = resolver.string("server.experimental.wit_issuer", file: block.string("wit_issuer"))

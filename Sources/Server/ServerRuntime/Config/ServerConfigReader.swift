@@ -99,6 +99,7 @@ struct ServerConfigReader {
     private mutating func fill(_ config: inout ServerConfig, _ server: HCLBlock) {
         config.socketPath = socketPath(server)
         config.adminIDs = adminIDs(server)
+        config.scopedAdmins = scopedAdmins(server, adminIDs: config.adminIDs, trustDomain: config.trustDomain)
         lifetimes(&config, server)
         keys(&config, server)
         config.log = LogSettings.decode(

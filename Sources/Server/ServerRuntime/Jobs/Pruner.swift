@@ -53,12 +53,21 @@ extension Pruner {
         // Servers on one database must not all prune at once.
         let interval: Duration = .seconds(3600 + 900 * (2 * random.unit() - 1))
         return Pruner(interval: interval, failure: "Failed to prune attested nodes", time: time, logger: logger) {
-            let count = try await store.pruneNodes(
-                expiredBefore: time.unixNow - settings.expiredFor.components.seconds,
-                includingNonReattestable: settings.includesTOFU, limit: settings.batchSize)
+            let cutoff = time.unixNow - settings.expiredFor.components.seconds
+            var count = 0
+            while count < settings.batchSize {
+                let step = min(nodeStep, settings.batchSize - count)
+                let pruned = try await store.pruneNodes(
+                    expiredBefore: cutoff, includingNonReattestable: settings.includesTOFU, limit: step)
+                count += pruned
+                if pruned < step { break }
+            }
             if count > 0 { logger.info("Pruned expired agents", metadata: [LogKey.count: "\(count)"]) }
         }
     }
+
+    /// Agents removed in one transaction, so that others attest in between.
+    private static let nodeStep = 100
 
     /// Removes change events nobody needs any more.
     static func events(

@@ -26,7 +26,12 @@ extension Dialect {
         createsInTransactions: true,
         commitsInOrder: false,
         largestToken: Int64(Int32.max),
-        laterPosition: { logPosition($0) < logPosition($1) ? $1 : $0 })
+        laterPosition: { logPosition($0) < logPosition($1) ? $1 : $0 },
+        afterExplicitIDs: { table in
+            """
+            SELECT setval(pg_get_serial_sequence('\(table)', 'id'), (SELECT COALESCE(MAX(id), 0) + 1 FROM \(table)), false)
+            """
+        })
 
     /// A place in the write-ahead log, from its text `16/B374D848`.
     package static func logPosition(_ text: String) -> UInt64 {

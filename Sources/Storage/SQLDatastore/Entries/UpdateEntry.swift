@@ -12,7 +12,7 @@ struct UpdateEntry {
         guard let (rowID, stored) = try store.fetchEntry(id: wanted.id, locked: true, on: connection) else {
             throw StoreFailure.recordNotFound
         }
-        var entry = merged(stored, wanted, fields)
+        var entry = stored.merging(wanted, fields)
         try EntryValidation.checkUpdated(entry, fields)
         entry.revisionNumber += 1
         let statements = store.entryStatements
@@ -38,26 +38,6 @@ struct UpdateEntry {
             try store.insertFederated(bundles.sorted(), rowID, on: connection)
         }
         try store.insertEntryEvents([entry.id], now, on: connection)
-        return entry
-    }
-
-    private func merged(
-        _ stored: RegistrationEntry, _ wanted: RegistrationEntry, _ fields: EntryFields
-    ) -> RegistrationEntry {
-        var entry = stored
-        if fields.contains(.spiffeID) { entry.spiffeID = wanted.spiffeID }
-        if fields.contains(.parentID) { entry.parentID = wanted.parentID }
-        if fields.contains(.selectors) { entry.selectors = wanted.selectors }
-        if fields.contains(.x509SVIDTTL) { entry.x509SVIDTTL = wanted.x509SVIDTTL }
-        if fields.contains(.jwtSVIDTTL) { entry.jwtSVIDTTL = wanted.jwtSVIDTTL }
-        if fields.contains(.federatesWith) { entry.federatesWith = wanted.federatesWith }
-        if fields.contains(.admin) { entry.admin = wanted.admin }
-        if fields.contains(.downstream) { entry.downstream = wanted.downstream }
-        if fields.contains(.expiresAt) { entry.expiresAt = wanted.expiresAt }
-        if fields.contains(.dnsNames) { entry.dnsNames = wanted.dnsNames }
-        if fields.contains(.storeSVID) { entry.storeSVID = wanted.storeSVID }
-        if fields.contains(.hint) { entry.hint = wanted.hint }
-        if fields.contains(.additionalAttributes) { entry.additionalAttributes = wanted.additionalAttributes }
         return entry
     }
 }

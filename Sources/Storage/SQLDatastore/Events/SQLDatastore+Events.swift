@@ -20,11 +20,35 @@ extension SQLDatastore: EventReader {
     }
 
     package func pruneEvents(olderThan cutoff: Int64) async throws {
-        let before = SQLValue.time(SQLTime(seconds: cutoff))
         for table in ["registered_entries_events", "attested_node_entries_events"] {
-            try await pool.write { connection, _ in
-                try connection.execute("DELETE FROM \(table) WHERE created_at < ?", [before])
+            var last: Int64 = 0
+            while let next = try await pruneEvents(of: table, after: last, olderThan: cutoff) { last = next }
+        }
+    }
+
+    /// Rows looked at in one transaction, so that other writers get in between. There is no index on the time, but ids
+    /// grow with it: the oldest come first, and a window without any that is old ends the search.
+    private static let eventWindow: Int64 = 1000
+
+    /// - Returns: where the next window begins; `nil` when there is nothing more to do.
+    private func pruneEvents(of table: String, after last: Int64, olderThan cutoff: Int64) async throws -> Int64? {
+        try await pool.write { connection, _ in
+            var seen: Int64 = 0
+            var end = last
+            var oldest: Int64?
+            try connection.query(
+                "SELECT id, created_at FROM \(table) WHERE id > ? ORDER BY id LIMIT ?",
+                [.integer(last), .integer(Self.eventWindow)]
+            ) { row in
+                seen += 1
+                end = row.integer(0)
+                if let time = row.time(1), time < cutoff { oldest = end }
             }
+            guard let oldest else { return nil }
+            try connection.execute(
+                "DELETE FROM \(table) WHERE id > ? AND id <= ? AND created_at < ?",
+                [.integer(last), .integer(oldest), .time(SQLTime(seconds: cutoff))])
+            return seen == Self.eventWindow ? end : nil
         }
     }
 

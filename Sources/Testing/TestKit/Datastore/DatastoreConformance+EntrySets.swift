@@ -5,6 +5,19 @@ import Groundwork
 
 extension DatastoreConformance {
     static let entrySets: [Check] = [
+        Check("events are pruned to the last old one, however many there are, and no younger one is") { store in
+            let many = (0..<2500).map { RegistrationEntry.sample("/e\($0)", "uid:\($0)", id: "e\($0)") }
+            for start in stride(from: 0, to: many.count, by: 500) {
+                _ = try await store.createEntries(Array(many[start..<start + 500]))
+            }
+            try await store.pruneEvents(olderThan: 1000)
+            try requireEqual(try await store.entryEvents(after: 0).count, 2500)
+            let last = try await store.latestEntryEventID()
+            try await store.pruneEvents(olderThan: 4_000_000_000)
+            try requireEqual(try await store.entryEvents(after: 0), [])
+            try await store.add(.sample("/one-more"))
+            try require(try await store.latestEntryEventID() > last, "event ids are not used twice")
+        },
         Check("a turn of an owner ends its earlier turns, and no one else's") { store in
             let first = try await store.beginEntrySet(owner: "team-a")
             let other = try await store.beginEntrySet(owner: "team-b")

@@ -4,6 +4,7 @@ import APIProtos
 import Datastore
 import RPC
 import SwiftProtobuf
+import SQLDatastore
 import Testing
 
 @testable import ServerAPI
@@ -120,7 +121,7 @@ import Testing
     func bounds() async throws {
         let fixture = try await Fixture()
         let service = EntrySetService(trustDomain: fixture.trustDomain, store: fixture.store)
-        for owner in ["", "a.b", "a_b", "a%", "ä", "a b", String(repeating: "a", count: 65)] {
+        for owner in ["", "a.b", "a_b", "a%", "ä", "a b", "A", String(repeating: "a", count: 65)] {
             let begun = await status { _ = try await begin(owner, fixture, service) }
             #expect(begun?.code == .invalidArgument, "\(owner)")
             let listed = await status {

@@ -6,6 +6,9 @@ import EntryIndex
 import Logging
 import RPC
 import SwiftProtobuf
+import FoundationEssentials
+import SQLDatastore
+import TestKit
 import Testing
 
 @testable import ServerAPI

@@ -28,7 +28,7 @@ struct EntryApply: Command {
             "f", "", "Path to a YAML or JSON file of entries, or to a folder of such files. If set to '-', read YAML from stdin.")
         owner = flags.string(
             "owner", "default",
-            "Whose entries the files declare: letters, digits and hyphens. Entries of other owners and of nobody are left alone")
+            "Whose entries the files declare: lower-case letters, digits and hyphens. Entries of other owners and of nobody are left alone")
         prune = flags.bool("prune", "Delete the owner's entries that the files do not declare. Needs -owner")
         adopt = flags.bool("adopt", "Take over entries that nobody owns and that are what the files declare")
         dryRun = flags.bool(
@@ -38,7 +38,7 @@ struct EntryApply: Command {
     func run(_ console: Console) async throws {
         guard !file.value.isEmpty else { throw CommandFailure("a file or folder is required; see -f") }
         guard EntryOwner.isValid(owner.value) else {
-            throw CommandFailure("owner must be 1 to \(EntryOwner.longestName) letters, digits and hyphens")
+            throw CommandFailure("owner must be 1 to \(EntryOwner.longestName) lower-case letters, digits and hyphens")
         }
         guard !prune.value || owner.isSet else { throw CommandFailure("-prune needs -owner: it deletes entries") }
         let declared = try ApplyFiles.read(file.value, owner: owner.value)
