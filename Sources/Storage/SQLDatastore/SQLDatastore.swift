@@ -62,6 +62,7 @@ package final class SQLDatastore: ChangeNotifier {
         self.entryStatements = other.entryStatements
         self.nodeStatements = other.nodeStatements
         self.bundleStatements = other.bundleStatements
+        self.migrationIsDisabled = other.migrationIsDisabled
         self.localChanges = other.localChanges
         self.listener = other.listener
         self.progress = other.progress

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package import APIProtos
+import APIProtos
 package import Datastore
 package import Groundwork
 package import RPC

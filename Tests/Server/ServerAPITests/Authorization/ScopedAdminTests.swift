@@ -5,6 +5,7 @@ import Datastore
 import FoundationEssentials
 import Groundwork
 import Issuance
+import NIOCore
 import RPC
 import SPIFFE
 import SwiftProtobuf
@@ -338,12 +339,14 @@ import Wire
             var found: [String] = []
             var token = ""
             repeat {
-                let page = try await fixture.entries.list(
+                let answer = try await fixture.entries.list(
                     .with {
                         $0.filter = filter
                         $0.pageSize = size
                         $0.pageToken = token
                     }, try call(fixture, EntryMethods.listEntries.path))
+                let page = try Spire_Api_Server_Entry_V1_ListEntriesResponse(
+                    serializedBytes: Array(answer.readableBytesView))
                 #expect(size == 0 || page.entries.count <= Int(size))
                 found += page.entries.map(\.id)
                 token = page.nextPageToken
