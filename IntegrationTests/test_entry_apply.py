@@ -240,7 +240,7 @@ def test_killed_half_way_nothing_is_lost_and_the_next_run_goes_on(make_server, t
     file.write_text(json.dumps({"entries": entries[1000:]}))
     running = subprocess.Popen(
         [PROGRAMS / "spire-server", "entry", "apply", "-socketPath", server.socket, "-f", file, "-owner", "team", "-prune"],
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
     # The first line of progress says that the first transaction is through.
     assert running.stderr.readline() == "Applied 500 of 4000 changes\n"
     running.kill()
@@ -261,8 +261,9 @@ def test_explain_names_what_is_missing(lab):
     text = server("entry", "explain", "-agentID", agent, "-selector", "unix:uid:991").stdout
     assert "0 entries matched" in text and f"Entry {entry_id}" in text
     assert "Selector missing : unix:gid:992" in text
-    # The alias /node was made with the agent's token.
-    assert "By way of        : spiffe://example.org/node, which alias entry" in text
+    # The entry /node was made with the agent's token, below the agent.
+    assert "By way of        : spiffe://example.org/node, which entry" in text
+    assert f"By way of        : agent {agent}" in text
     both = json.loads(server("entry", "explain", "-agentID", agent, "-selector", "unix:uid:991", "-selector",
                              "unix:gid:992", "-output", "json").stdout)
     assert [f["entry"]["id"] for f in both["matching"]] == [entry_id]
