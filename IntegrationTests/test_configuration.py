@@ -38,6 +38,9 @@ plugins {}
         for line, text in expected.items():
             assert any(text in found and f"{broken}:{line}:" in found for found in result.stderr.splitlines()), (line, text)
         assert "data_dir must be configured" in result.stderr
+        # The plugins are not forgotten over the rest.
+        assert "expecting a DataStore plugin" in result.stderr
+        assert 'plugin type "KeyManager" constraint not satisfied: expected exactly 1 but got 0' in result.stderr
 
 
 def test_flags_win_over_the_file(make_server, tmp_path):

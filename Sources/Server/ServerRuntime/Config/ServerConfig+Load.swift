@@ -2,6 +2,7 @@
 
 import Groundwork
 package import HCL
+import SPIFFE
 
 extension ServerConfig {
     /// Reads the configuration file, puts the flags over it, fills in defaults and checks every rule.
@@ -21,8 +22,32 @@ extension ServerConfig {
             throw ConfigFile.unreadable(path, "\(error)")
         }
         guard let text else { throw ConfigFile.missing(path, workingDirectory: workingDirectory) }
-        return try decode(
-            text, path: path, flags: flags, environment: environment, workingDirectory: workingDirectory)
+        do {
+            return try decode(
+                text, path: path, flags: flags, environment: environment, workingDirectory: workingDirectory)
+        } catch {
+            // Plugins are resolved from a good configuration only; one run is to show what is wrong with them too.
+            let more = pluginProblems(text, path: path, expandingWith: flags.expandEnv == true ? environment : nil)
+            throw ConfigError(error.problems + more.filter { !error.problems.contains($0) }, notices: error.notices)
+        }
+    }
+
+    /// What is wrong with the plugins of a file, whatever else is; nothing when it cannot be parsed.
+    private static func pluginProblems(
+        _ text: [UInt8], path: String, expandingWith environment: [String: String]?
+    ) -> [ConfigProblem] {
+        guard let file = try? ConfigFile(text, path: path, expandingWith: environment),
+            let block = file.root.block("plugins"), let anyDomain = try? TrustDomain("example.org")
+        else { return [] }
+        var config = ServerConfig(trustDomain: anyDomain, dataDir: "")
+        config.source = path
+        config.plugins = PluginBlock.decode(block)
+        do {
+            _ = try config.resolvedPlugins()
+            return []
+        } catch {
+            return error.problems
+        }
     }
 
     /// Does what `load` does with the text of a file at hand.
