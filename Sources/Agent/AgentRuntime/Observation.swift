@@ -109,6 +109,7 @@ struct AgentObservation: Sendable {
             let logs = logs
             services.append(
                 Observing {
+                    ProcessSurroundings.admitDumpSignal()
                     for await _ in await UnixSignalsSequence(trapping: .sigusr1) {
                         if let lines = metrics.dump() { logs.write(lines: lines) }
                     }

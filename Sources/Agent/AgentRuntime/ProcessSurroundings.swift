@@ -50,6 +50,9 @@ enum ProcessSurroundings {
         _ = unsafe setrlimit(resource, &limit)
     }
 
+    /// Lets SIGUSR1 through to whoever is about to listen for it: a signal that is ignored reaches nobody.
+    static func admitDumpSignal() { _ = signal(SIGUSR1, SIG_DFL) }
+
     /// SIGUSR1 asks for plugins to be configured anew. Until there are such plugins it must not end the process.
     static func ignoreReconfigureSignal() { _ = signal(SIGUSR1, SIG_IGN) }
 

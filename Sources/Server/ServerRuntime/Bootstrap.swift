@@ -26,6 +26,9 @@ enum Bootstrap {
         _ = signal(SIGUSR1, SIG_IGN)
     }
 
+    /// Lets SIGUSR1 through to whoever is about to listen for it: a signal that is ignored reaches nobody.
+    static func admitDumpSignal() { _ = signal(SIGUSR1, SIG_DFL) }
+
     /// Every agent is a connection: takes as many files as the system lets this process have.
     private static func raiseFileLimit() {
         var limit = rlimit()

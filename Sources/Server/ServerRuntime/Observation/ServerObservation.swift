@@ -107,6 +107,7 @@ private struct MetricsDump: Service {
     let log: LogSystem
 
     func run() async throws {
+        Bootstrap.admitDumpSignal()
         let signals = await UnixSignalsSequence(trapping: .sigusr1)
         await cancelWhenGracefulShutdown {
             for await _ in signals { if let lines = metrics.dump() { log.write(lines: lines) } }
