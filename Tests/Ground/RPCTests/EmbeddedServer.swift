@@ -99,6 +99,13 @@ final class EmbeddedServer {
         return (http, nil, nil)
     }
 
+    /// The last calls the goodbyes named.
+    var lastStreams: [HTTP2StreamID] {
+        frames.compactMap { frame in
+            if case .goAway(let last, _, _) = frame.payload { last } else { nil }
+        }
+    }
+
     var goAway: HTTP2ErrorCode? {
         for frame in frames {
             if case .goAway(_, let code, _) = frame.payload { return code }

@@ -119,6 +119,28 @@ struct ServerConnectionTests {
         #expect(!server.channel.isActive)
     }
 
+    @Test("a call on its way while the server says goodbye is served, and the goodbye then names it as the last")
+    func farewell() throws {
+        let server = try EmbeddedServer { $0.maximumConnectionAge = .seconds(10) }
+        server.channel.embeddedEventLoop.advanceTime(by: .seconds(12))
+        // The client has not read the goodbye yet.
+        server.headers(on: 1)
+        server.message([0, 0, 0, 0, 0], on: 1)
+        try server.flush()
+        #expect(server.answer(1).status == "0")
+        #expect(server.lastStreams == [.maxID, 1])
+        #expect(!server.channel.isActive)
+    }
+
+    @Test("a peer that answers no ping is sent off all the same")
+    func silentFarewell() throws {
+        let server = try EmbeddedServer { $0.maximumConnectionAge = .seconds(10) }
+        server.channel.embeddedEventLoop.advanceTime(by: .seconds(12))
+        #expect(server.channel.isActive)
+        server.channel.embeddedEventLoop.advanceTime(by: .seconds(11))
+        #expect(!server.channel.isActive)
+    }
+
     @Test("an old connection is asked to go, and closed once its calls are over")
     func age() throws {
         let server = try EmbeddedServer { $0.maximumConnectionAge = .seconds(60) }

@@ -31,6 +31,10 @@ final class ClientConnection: ChannelInboundHandler, @unchecked Sendable {
     private var isClosed = false
     private var closeReason: RPCStatus?
     private var keepalive: Scheduled<Void>?
+    private var signOfLife: FairTimer?
+    private var resets = ResetWindow()
+    /// The first acknowledgement is that of the settings we began with.
+    private var hasFirstAcknowledgement = false
     private var pingsOut = 0
     private let usable = Atomic<Bool>(true)
 
@@ -71,12 +75,13 @@ final class ClientConnection: ChannelInboundHandler, @unchecked Sendable {
         guard !isClosed else { return }
         isClosed = true
         keepalive?.cancel()
+        signOfLife?.cancel()
         retire()
         let open = streams
         streams = [:]
         watch.owner = nil
         let status = closeReason ?? RPCStatus(.unavailable, lossText())
-        for stream in open.values { stream.fail(.failed(status)) }
+        for stream in open.values { stream.fail(stream.hasLeft ? .failed(status) : .unprocessed(status)) }
     }
 
     private func lossText() -> String {
@@ -103,8 +108,14 @@ final class ClientConnection: ChannelInboundHandler, @unchecked Sendable {
             goAway = (last, code, String(text.prefix(256)))
             retire()
             let status = RPCStatus(.unavailable, lossText())
-            for stream in streams.values where stream.id > last { stream.fail(.unprocessed(status)) }
+            for stream in streams.values where stream.id > last || !stream.hasLeft { stream.fail(.unprocessed(status)) }
             closeIfDone()
+        case .settings(.ack):
+            guard hasFirstAcknowledgement else {
+                hasFirstAcknowledgement = true
+                break
+            }
+            write(resets.acknowledged())
         default: break
         }
     }
@@ -131,9 +142,10 @@ final class ClientConnection: ChannelInboundHandler, @unchecked Sendable {
                 write(.windowUpdate(windowSizeIncrement: Self.connectionWindow - size), .rootStream)
             }
         case let event as StreamClosedEvent:
+            resets.closed(event.streamID)
             let isUnprocessed = goAway.map { event.streamID > $0.last } ?? false
             streams[event.streamID]?.closed(event.reason, isUnprocessed: isUnprocessed)
-        case is ChannelEvent:
+        case let event as ChannelEvent where event == .inputClosed:
             context.close(promise: nil)
         default: break
         }
@@ -199,10 +211,15 @@ final class ClientConnection: ChannelInboundHandler, @unchecked Sendable {
         }
     }
 
-    func reset(_ id: HTTP2StreamID) {
-        watch.isOurs = true
-        write(.rstStream(.cancel), id)
-        watch.isOurs = false
+    func reset(_ id: HTTP2StreamID) { write(resets.reset(id)) }
+
+    private func write(_ step: ResetWindow.Step) {
+        for id in step.send {
+            watch.isOurs = true
+            write(.rstStream(.cancel), id)
+            watch.isOurs = false
+        }
+        if step.ask { write(.settings(.settings([])), .rootStream) }
     }
 
     // MARK: The end
@@ -232,7 +249,7 @@ final class ClientConnection: ChannelInboundHandler, @unchecked Sendable {
             guard !self.isClosed else { return }
             self.pingsOut += 1
             self.write(.ping(HTTP2PingData(withInteger: 0), ack: false), .rootStream)
-            self.keepalive = self.loop.scheduleTask(in: self.configuration.keepaliveTimeout) {
+            self.signOfLife = FairTimer(on: self.loop, in: self.configuration.keepaliveTimeout) {
                 // Any frame from the server since then is a sign of life.
                 if self.pingsOut > 0 {
                     self.close(RPCStatus(.unavailable, "keepalive ping failed to receive ACK within timeout"))
@@ -245,6 +262,7 @@ final class ClientConnection: ChannelInboundHandler, @unchecked Sendable {
 }
 
 extension ClientConnection: FrameWatch.Owner {
+    func wroteHeaders(_ stream: HTTP2StreamID) { streams[stream]?.hasLeft = true }
     func wroteData(_ stream: HTTP2StreamID, _ count: Int) { streams[stream]?.wrote(count) }
     func wroteEnd(_ stream: HTTP2StreamID) {}
 }

@@ -34,6 +34,8 @@ final class ClientStream: @unchecked Sendable {
     let id: HTTP2StreamID
     let connection: ClientConnection
     private(set) var outcome: Outcome?
+    /// Whether its headers are on their way: until then no server can have seen the call.
+    var hasLeft = false
     private var deframer: MessageDeframer
     private var inbox: Deque<ByteBuffer> = []
     private var inboxBytes = 0

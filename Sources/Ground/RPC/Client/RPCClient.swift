@@ -44,9 +44,11 @@ package final class RPCClient: Sendable {
         _ body: (ResponseStream<Response>) async throws -> Result
     ) async throws -> Result {
         let message = try encodeRequest(request)
-        let call = try await start(method.path, options, options.deadline) { _ = try $0.send(message, last: true) }
+        let deadline = options.deadline
+        let first = try await start(method.path, options, deadline) { _ = try $0.send(message, last: true) }
+        let call = ReplayedCall(first, whole: message) { try await self.start(method.path, options, deadline) }
         defer { call.abandon() }
-        return try await body(ResponseStream(raw: PlainErrors(call)))
+        return try await body(ResponseStream(raw: call))
     }
 
     /// A stream of requests for as long as `body` runs, then one response.
@@ -54,12 +56,11 @@ package final class RPCClient: Sendable {
         _ method: ClientStreamingMethod<Request, Response>, options: CallOptions = CallOptions(),
         _ body: (RequestWriter<Request>) async throws -> Void
     ) async throws -> Response {
-        let call = try await start(method.path, options, options.deadline)
+        let call = try await stream(method.path, options)
         defer { call.abandon() }
-        let plain = PlainErrors(call)
-        try await body(RequestWriter(raw: plain))
-        try await plain.finish()
-        return try decodeResponse(try await plain.collect())
+        try await body(RequestWriter(raw: call))
+        try await call.finish()
+        return try decodeResponse(try await call.collect())
     }
 
     /// Streams both ways for as long as `body` runs.
@@ -67,10 +68,14 @@ package final class RPCClient: Sendable {
         _ method: BidirectionalMethod<Request, Response>, options: CallOptions = CallOptions(),
         _ body: (RequestWriter<Request>, ResponseStream<Response>) async throws -> Result
     ) async throws -> Result {
-        let call = try await start(method.path, options, options.deadline)
+        let call = try await stream(method.path, options)
         defer { call.abandon() }
-        let plain = PlainErrors(call)
-        return try await body(RequestWriter(raw: plain), ResponseStream(raw: plain))
+        return try await body(RequestWriter(raw: call), ResponseStream(raw: call))
+    }
+
+    private func stream(_ path: MethodPath, _ options: CallOptions) async throws -> ReplayedCall {
+        let deadline = options.deadline
+        return ReplayedCall(try await start(path, options, deadline)) { try await self.start(path, options, deadline) }
     }
 
     /// Ends the connection; open calls fail with `Canceled`, and so do later ones.
@@ -104,27 +109,6 @@ package final class RPCClient: Sendable {
             }
         }
         throw RPCStatus(.unavailable, "every connection ended before the call could start")
-    }
-}
-
-/// A call whose failures are `RPCStatus` only.
-private struct PlainErrors: RawResponseReader, RawRequestWriter {
-    let call: ClientStreamIO
-
-    init(_ call: ClientStreamIO) { self.call = call }
-
-    func read() async throws -> ByteBuffer? {
-        do { return try await call.read() } catch let refusal as ClientStream.Unprocessed { throw refusal.status }
-    }
-
-    func write(_ message: ByteBuffer) async throws {
-        do { try await call.write(message) } catch let refusal as ClientStream.Unprocessed { throw refusal.status }
-    }
-
-    func finish() async throws { try await call.finish() }
-
-    func collect() async throws -> ByteBuffer {
-        do { return try await call.collect() } catch let refusal as ClientStream.Unprocessed { throw refusal.status }
     }
 }
 

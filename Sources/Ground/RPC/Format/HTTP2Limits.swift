@@ -19,7 +19,8 @@ enum HTTP2Limits {
         // A tenth of a call's cost, for rules that `RequestHead` and `ResponseHead` check as far as they matter here.
         configuration.headerBlockValidation = .disabled
         configuration.contentLengthValidation = .disabled
-        configuration.maximumRecentlyResetStreams = 100
+        // `ResetWindow` relies on it.
+        configuration.maximumRecentlyResetStreams = ResetWindow.capacity
         configuration.maximumBufferedControlFrames = 1_000
         configuration.maximumConnectionGlitches = 1_000
         configuration.controlFrameRateLimit.maximumCount = 200
@@ -29,8 +30,10 @@ enum HTTP2Limits {
 
     static var stream: NIOHTTP2Handler.StreamConfiguration {
         var configuration = NIOHTTP2Handler.StreamConfiguration()
+        // A client that leaves ends all its calls at once, as fast as we can read. Those that had no answer yet are counted
+        // by `PeerAllowance`; the others cost a frame each, like anything else.
         configuration.streamResetFrameRateLimit.maximumCount = 500
-        configuration.streamResetFrameRateLimit.windowLength = .milliseconds(10)
+        configuration.streamResetFrameRateLimit.windowLength = .milliseconds(1)
         configuration.streamErrorRateLimit.maximumCount = 100
         configuration.streamErrorRateLimit.windowLength = .seconds(10)
         return configuration

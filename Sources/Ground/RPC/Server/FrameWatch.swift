@@ -7,6 +7,8 @@ import NIOHTTP2
 /// a flow-control window, and whether the handler has just given up a stream or the connection.
 final class FrameWatch: NIOHTTP2FrameDelegate {
     protocol Owner: AnyObject {
+        /// Headers, the first or the last of a stream, have left for the socket.
+        func wroteHeaders(_ stream: HTTP2StreamID)
         func wroteData(_ stream: HTTP2StreamID, _ count: Int)
         func wroteEnd(_ stream: HTTP2StreamID)
     }
@@ -26,6 +28,7 @@ final class FrameWatch: NIOHTTP2FrameDelegate {
             owner?.wroteData(frame.streamID, data.data.readableBytes)
             if data.endStream { owner?.wroteEnd(frame.streamID) }
         case .headers(let headers):
+            owner?.wroteHeaders(frame.streamID)
             if headers.endStream { owner?.wroteEnd(frame.streamID) }
         case .goAway(_, let code, _):
             if code != .noError { gaveUpConnection = true }

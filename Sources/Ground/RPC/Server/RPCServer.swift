@@ -90,8 +90,6 @@ package final class RPCServer: Sendable {
     /// How many connections are open.
     package var connectionCount: Int { state.withLock { $0.connections.count } }
 
-    var isDraining: Bool { state.withLock { $0.isDraining } }
-
     func forget(_ connection: ServerConnection) {
         let done = state.withLock { state -> [CheckedContinuation<Void, Never>] in
             state.connections.removeValue(forKey: ObjectIdentifier(connection))

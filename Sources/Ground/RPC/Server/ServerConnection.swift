@@ -27,13 +27,17 @@ final class ServerConnection: ChannelInboundHandler, @unchecked Sendable {
     private var controlFrames: PeerAllowance
     private var resets: PeerAllowance
     private var timers: [Scheduled<Void>] = []
+    /// Runs until the peer has said something.
+    private var silence: FairTimer?
     private var isReading = false
     private var isInEvent = false
     private var isFlushScheduled = false
     /// Calls with a deadline that began in this burst: their clock starts with its end, unless they are over by then.
     private var unstarted: [ServerStream] = []
     private var hasSpoken = false
-    private var isDraining = false
+    private var farewell = Farewell()
+    /// Asked to go before the first words could be said.
+    private var isDrainingLater = false
     private var isClosed = false
     var assembly: AssemblyBudget<HTTP2StreamID>
 
@@ -46,7 +50,7 @@ final class ServerConnection: ChannelInboundHandler, @unchecked Sendable {
         self.executor = executor
         self.peer = peer
         self.watch = watch
-        let now = NIODeadline.now()
+        let now = loop.now
         controlFrames = PeerAllowance(
             capacity: server.configuration.controlFrameAllowance, perSecond: 200, now: now)
         resets = PeerAllowance(capacity: server.configuration.resetAllowance, perSecond: 100, now: now)
@@ -60,15 +64,20 @@ final class ServerConnection: ChannelInboundHandler, @unchecked Sendable {
     func handlerAdded(context: ChannelHandlerContext) {
         self.context = context
         let configuration = server.configuration
-        timers.append(
-            loop.scheduleTask(in: configuration.prefaceTimeout) {
-                if !self.hasSpoken { self.context?.close(promise: nil) }
-            })
+        silence = FairTimer(on: loop, in: configuration.prefaceTimeout) { self.context?.close(promise: nil) }
         if let age = configuration.maximumConnectionAge {
             // ±10 %, so that clients which came together do not come back together.
             let jitter = Double.random(in: 0.9...1.1)
             let span = TimeAmount.nanoseconds(Int64(Double(age.nanoseconds) * jitter))
             timers.append(loop.scheduleTask(in: span) { self.drain(grace: configuration.maximumConnectionAgeGrace) })
+        }
+    }
+
+    func channelActive(context: ChannelHandlerContext) {
+        context.fireChannelActive()
+        if isDrainingLater {
+            isDrainingLater = false
+            drain(grace: nil)
         }
     }
 
@@ -85,6 +94,7 @@ final class ServerConnection: ChannelInboundHandler, @unchecked Sendable {
     private func teardown() {
         guard !isClosed else { return }
         isClosed = true
+        silence?.cancel()
         for timer in timers { timer.cancel() }
         timers = []
         let open = streams
@@ -113,12 +123,13 @@ final class ServerConnection: ChannelInboundHandler, @unchecked Sendable {
             }
         case .rstStream:
             if let stream = stream(frame.streamID), stream.machine.response == .silent,
-                !resets.spend(now: NIODeadline.now())
+                !resets.spend(now: loop.now)
             {
                 giveUp("too many resets")
             }
+        case .ping(Farewell.ping, ack: true): settleFarewell()
         case .ping(_, ack: false), .settings(.settings), .priority:
-            if !controlFrames.spend(now: NIODeadline.now()) { giveUp("too_many_pings") }
+            if !controlFrames.spend(now: loop.now) { giveUp("too_many_pings") }
         default: break
         }
     }
@@ -156,7 +167,7 @@ final class ServerConnection: ChannelInboundHandler, @unchecked Sendable {
             if recent?.id == event.streamID { recent = nil }
             streams.removeValue(forKey: event.streamID)?.closed()
             closeIfDone()
-        case is ChannelEvent:
+        case let event as ChannelEvent where event == .inputClosed:
             // The peer will send nothing more: without its frames no call can go on.
             context.close(promise: nil)
         default: break
@@ -173,7 +184,8 @@ final class ServerConnection: ChannelInboundHandler, @unchecked Sendable {
 
     private func firstWords() {
         hasSpoken = true
-        timers.first?.cancel()
+        silence?.cancel()
+        silence = nil
         write(.windowUpdate(windowSizeIncrement: Self.windowTarget - connectionWindow), .rootStream)
     }
 
@@ -277,31 +289,37 @@ final class ServerConnection: ChannelInboundHandler, @unchecked Sendable {
 
     // MARK: The end
 
-    /// Asks the peer to go: no new calls, open ones may finish within `grace`.
+    /// Asks the peer to go: no new calls, open ones may finish within `grace`, which counts from the latest call of this.
     func drain(grace: TimeAmount?) {
-        guard !isClosed, !isDraining else { return }
-        isDraining = true
-        // First without a limit, because calls may be on their way to us; a moment later with one.
-        goAway(.maxID, .noError)
-        timers.append(
-            loop.scheduleTask(in: .milliseconds(500)) {
-                guard !self.isClosed else { return }
-                self.goAway(self.lastStream, .noError)
-                self.isQuiet = true
-                self.closeIfDone()
-            })
-        if let grace {
-            timers.append(loop.scheduleTask(in: grace) { self.context?.close(promise: nil) })
+        guard !isClosed, let context else { return }
+        if let grace { timers.append(loop.scheduleTask(in: grace) { self.context?.close(promise: nil) }) }
+        guard context.channel.isActive else { return isDrainingLater = true }
+        guard farewell.announce() else { return }
+        // From where the HTTP/2 handler stands, so that only what is between it and the socket sees it.
+        if let below = try? context.pipeline.syncOperations.context(handlerType: NIOHTTP2Handler.self) {
+            below.write(NIOAny(IOData.byteBuffer(Farewell.announcement)), promise: nil)
         }
+        context.writeAndFlush(
+            wrapOutboundOut(HTTP2Frame(streamID: .rootStream, payload: .ping(Farewell.ping, ack: false))), promise: nil)
+        timers.append(loop.scheduleTask(in: Farewell.patience) { self.settleFarewell() })
+    }
+
+    private func settleFarewell() {
+        guard !isClosed, farewell.settle() else { return }
+        goAway(lastStream, .noError)
         closeIfDone()
     }
 
-    private var isQuiet = false
-
     private func closeIfDone() {
-        guard isDraining, streams.isEmpty, !isClosed, isQuiet || server.isDraining else { return }
-        context?.flush()
-        context?.close(promise: nil)
+        guard !isClosed, farewell.end(openCalls: streams.count) else { return }
+        // Not at once: what the peer still sends would make the system discard what it has not read yet. It sees the end of
+        // our side, closes its own, and that closes the connection.
+        loop.execute {
+            guard !self.isClosed else { return }
+            self.context?.flush()
+            self.context?.close(mode: .output, promise: nil)
+            self.timers.append(self.loop.scheduleTask(in: Farewell.linger) { self.context?.close(promise: nil) })
+        }
     }
 
     func close() { context?.close(promise: nil) }
@@ -321,6 +339,7 @@ final class ServerConnection: ChannelInboundHandler, @unchecked Sendable {
 }
 
 extension ServerConnection: FrameWatch.Owner {
+    func wroteHeaders(_ id: HTTP2StreamID) {}
     func wroteData(_ id: HTTP2StreamID, _ count: Int) { stream(id)?.wrote(count) }
 
     func wroteEnd(_ stream: HTTP2StreamID) {

@@ -29,6 +29,8 @@ final class ServerStream: @unchecked Sendable {
     private var nextTicket = 0
     private var failure: RPCStatus?
     private var unsent = 0
+    private var sentInTurn = 0
+    private static let messagesPerTurn = 32
     var task: Task<Void, Never>?
     private var timer: Scheduled<Void>?
 
@@ -218,6 +220,15 @@ final class ServerStream: @unchecked Sendable {
         unsent += bytes.readableBytes
         connection.write(.data(.init(data: .byteBuffer(bytes))), id)
         return unsent <= connection.server.configuration.writeHighWatermark && connection.isWritable
+    }
+
+    /// Whether a handler that never has to wait has had its share, and the loop is to look after the others: among them the
+    /// peer who may have left already.
+    func isTurnOver() -> Bool {
+        sentInTurn += 1
+        guard sentInTurn >= Self.messagesPerTurn else { return false }
+        sentInTurn = 0
+        return true
     }
 
     func park(writer continuation: CheckedContinuation<Void, any Error>, ticket: Int) {

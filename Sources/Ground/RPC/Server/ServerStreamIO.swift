@@ -33,7 +33,10 @@ struct ServerStreamIO: RawRequestReader, RawResponseWriter {
         let loop = stream.connection.loop
         let ticket: Int
         if loop.inEventLoop {
-            if try stream.send(message) { return }
+            if try stream.send(message) {
+                if stream.isTurnOver() { await Task.yield() }
+                return
+            }
             ticket = stream.newTicket()
         } else {
             let sent: Result<Int?, any Error> = await onLoop {
