@@ -6,6 +6,12 @@ import NIOSSL
 package import RPC
 package import X509
 
+#if canImport(Glibc)
+import Glibc
+#elseif canImport(Musl)
+import Musl
+#endif
+
 /// Clients for the ways there are to reach a server.
 package enum Channels {
     /// A client of the server that listens on the Unix socket `path`.
@@ -13,13 +19,29 @@ package enum Channels {
         path: String, group: any EventLoopGroup, configuration: RPCClientConfiguration = RPCClientConfiguration()
     ) -> RPCClient {
         RPCClient(group: group, configuration: configuration) { loop in
-            ClientBootstrap(group: loop)
-                .connectTimeout(configuration.connectTimeout)
-                .channelOption(.recvAllocator, value: ConnectionOptions.receiveAllocator)
-                .channelOption(.maxMessagesPerRead, value: ConnectionOptions.messagesPerRead)
-                .connect(unixDomainSocketPath: path)
+            dial(path, on: loop, until: .now() + configuration.connectTimeout, pause: .milliseconds(2))
                 .flatMapErrorThrowing { throw DialError.failure("unix", path, $0) }
         }
+    }
+
+    /// A Unix socket whose queue of callers is full turns the next one away at once, where a TCP socket lets it wait: so
+    /// the waiting is done here.
+    private static func dial(
+        _ path: String, on loop: any EventLoop, until deadline: NIODeadline, pause: TimeAmount
+    ) -> EventLoopFuture<any Channel> {
+        ClientBootstrap(group: loop)
+            .connectTimeout(deadline - .now())
+            .channelOption(.recvAllocator, value: ConnectionOptions.receiveAllocator)
+            .channelOption(.maxMessagesPerRead, value: ConnectionOptions.messagesPerRead)
+            .connect(unixDomainSocketPath: path)
+            .flatMapError { error in
+                guard (error as? IOError)?.errnoCode == EAGAIN, .now() + pause < deadline else {
+                    return loop.makeFailedFuture(error)
+                }
+                return loop.flatScheduleTask(in: pause) {
+                    dial(path, on: loop, until: deadline, pause: min(pause * 2, .milliseconds(100)))
+                }.futureResult
+            }
     }
 
     /// A client of a server over TLS.

@@ -10,10 +10,12 @@ enum ConnectionOptions {
         AdaptiveRecvByteBufferAllocator(minimum: 1024, initial: 2048, maximum: 64 << 10)
     }
     static let messagesPerRead: UInt = 2
+    /// Callers that may wait to be taken in; the system has the last word (net.core.somaxconn).
+    static let queueLength: Int32 = 16_384
 
     static func apply(_ bootstrap: ServerBootstrap) -> ServerBootstrap {
         bootstrap
-            .serverChannelOption(.backlog, value: 1024)
+            .serverChannelOption(.backlog, value: queueLength)
             .childChannelOption(.recvAllocator, value: receiveAllocator)
             .childChannelOption(.maxMessagesPerRead, value: messagesPerRead)
     }

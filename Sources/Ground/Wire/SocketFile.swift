@@ -15,8 +15,7 @@ import Musl
 struct SocketFile: Sendable {
     let path: String
     let descriptor: CInt
-    private let device: UInt64
-    private let inode: UInt64
+    private let mark: Mark
 
     static let maximumPathLength = 107
 
@@ -35,21 +34,39 @@ struct SocketFile: Sendable {
         do {
             guard Self.withAddress(path, { bind(descriptor, $0, $1) }) == 0 else { throw Self.failure("listen on", path) }
             guard chmod(path, mode_t(mode)) == 0 else { throw Self.failure("set the mode of", path) }
-            var status = stat()
-            guard lstat(path, &status) == 0 else { throw Self.failure("look at", path) }
-            device = UInt64(status.st_dev)
-            inode = UInt64(status.st_ino)
+            guard let mark = Mark(path) else { throw Self.failure("look at", path) }
+            self.mark = mark
         } catch {
             close(descriptor)
             throw error
         }
     }
 
+    /// Lets as many callers wait to be taken in as the system allows. NIO, which listens on a socket it is handed, allows 128,
+    /// and who finds the queue full is turned away. Call it while the socket is open.
+    func widenQueue() { listen(descriptor, CInt(ConnectionOptions.queueLength)) }
+
     /// Removes the file, unless somebody has put another one in its place.
     func remove() {
-        var status = stat()
-        guard lstat(path, &status) == 0, UInt64(status.st_dev) == device, UInt64(status.st_ino) == inode else { return }
-        unlink(path)
+        if Mark(path) == mark { unlink(path) }
+    }
+
+    /// What tells a file from one that was put in its place later. File systems give a freed inode number to the next file
+    /// they make, so the time at which a socket was made counts as well; nothing done to a socket changes it.
+    private struct Mark: Equatable {
+        let device: UInt64
+        let inode: UInt64
+        let seconds: Int
+        let nanoseconds: Int
+
+        init?(_ path: String) {
+            var status = stat()
+            guard lstat(path, &status) == 0 else { return nil }
+            device = UInt64(status.st_dev)
+            inode = UInt64(status.st_ino)
+            seconds = status.st_mtim.tv_sec
+            nanoseconds = status.st_mtim.tv_nsec
+        }
     }
 
     private static func makeParent(of path: String) throws {

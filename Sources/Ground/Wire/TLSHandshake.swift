@@ -59,7 +59,7 @@ final class HandshakeHandler: ChannelInboundHandler, RemovableChannelHandler {
 
     private let timeout: TimeAmount
     private let finished: @Sendable (Result<Void, any Error>) -> Void
-    private var timer: Scheduled<Void>?
+    private var timer: FairTimer?
     private var isDone = false
 
     /// - Parameter finished: Called once, on the event loop, before any byte that follows the handshake.
@@ -70,7 +70,7 @@ final class HandshakeHandler: ChannelInboundHandler, RemovableChannelHandler {
 
     func handlerAdded(context: ChannelHandlerContext) {
         let bound = NIOLoopBound(self, eventLoop: context.eventLoop)
-        timer = context.eventLoop.scheduleTask(in: timeout) {
+        timer = FairTimer(on: context.eventLoop, in: timeout) {
             bound.value.end(.failure(ConnectFailure(.handshake, "context deadline exceeded")))
         }
     }

@@ -25,10 +25,12 @@ package final class TLSListener: Sendable {
     /// Where it listens; the port is the one the system chose when 0 was asked for.
     package let address: SocketAddress
     private let channel: any Channel
+    private let accepting: TLSAcceptor
 
-    private init(channel: any Channel, address: SocketAddress) {
+    private init(channel: any Channel, address: SocketAddress, accepting: TLSAcceptor) {
         self.channel = channel
         self.address = address
+        self.accepting = accepting
     }
 
     /// Listens on `host`:`port` and serves every connection with `server`.
@@ -60,8 +62,11 @@ package final class TLSListener: Sendable {
             try? await channel.close().get()
             throw SpireError(.io, "cannot listen on \(host):\(port): the system names no address")
         }
-        return TLSListener(channel: channel, address: address)
+        return TLSListener(channel: channel, address: address, accepting: accepting)
     }
+
+    /// How many connections have not finished their handshake.
+    package var openHandshakes: Int { accepting.openHandshakes }
 
     /// Stops accepting. Connections go on; `RPCServer.drain` ends those.
     package func close() async { try? await channel.close().get() }
@@ -75,6 +80,8 @@ private final class TLSAcceptor: Sendable {
     private let verifyClient: @Sendable ([Certificate]) async throws -> SPIFFEID
     private let contexts = TLSContextMaker(.server)
     private let handshakes = Mutex(0)
+
+    var openHandshakes: Int { handshakes.withLock { $0 } }
 
     init(
         server: RPCServer, configuration: TLSListener.Configuration,

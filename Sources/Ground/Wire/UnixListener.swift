@@ -40,6 +40,7 @@ package final class UnixListener: Sendable {
             }
         do {
             let channel = try await bootstrap.withBoundSocket(file.descriptor).get()
+            file.widenQueue()
             return try UnixListener(channel: channel, file: file)
         } catch {
             file.remove()

@@ -30,7 +30,15 @@ final class Seen: Sendable {
     private let state = Mutex<(begun: Int, cancelled: Int, waiting: [(Int, CheckedContinuation<Void, Never>)])>((0, 0, []))
     private let sent = Atomic<Int>(0)
 
+    private let peers = Mutex<Set<ObjectIdentifier>>([])
+
     var sentCount: Int { sent.load(ordering: .relaxed) }
+    var begunCount: Int { state.withLock { $0.begun } }
+    /// From how many connections calls of `Now` and `Later` came.
+    var connections: Int { peers.withLock { $0.count } }
+    func count(_ peer: PeerIdentity) {
+        if case .unix(let process as ConnectedProcess) = peer { peers.withLock { _ = $0.insert(ObjectIdentifier(process)) } }
+    }
     func countSent() { sent.add(1, ordering: .relaxed) }
 
     /// A handler that waits until it is cancelled.
@@ -70,8 +78,12 @@ final class Seen: Sendable {
 
 func echoTable(_ seen: Seen) -> ServiceTable {
     var table = ServiceTable()
-    table.immediate(Echo.now) { request, _ in request }
-    table.unary(Echo.later) { request, _ in
+    table.immediate(Echo.now) { request, context in
+        seen.count(context.peerIdentity)
+        return request
+    }
+    table.unary(Echo.later) { request, context in
+        seen.count(context.peerIdentity)
         await Task.yield()
         return request
     }
@@ -113,6 +125,23 @@ func echoTable(_ seen: Seen) -> ServiceTable {
     return table
 }
 
+// Times that only matter when something is broken are longer than any busy machine needs.
+extension RPCServerConfiguration {
+    static var patient: RPCServerConfiguration {
+        var configuration = RPCServerConfiguration()
+        configuration.prefaceTimeout = .minutes(10)
+        return configuration
+    }
+}
+
+extension RPCClientConfiguration {
+    static var patient: RPCClientConfiguration {
+        var configuration = RPCClientConfiguration()
+        configuration.connectTimeout = .minutes(10)
+        return configuration
+    }
+}
+
 /// An echo server on a Unix socket in a directory of its own, and a client of it.
 struct UnixEcho: Sendable {
     let seen = Seen()
@@ -124,17 +153,17 @@ struct UnixEcho: Sendable {
 
     static let group = MultiThreadedEventLoopGroup(numberOfThreads: 2)
 
-    init(configuration: RPCServerConfiguration = RPCServerConfiguration()) async throws {
+    init(configuration: RPCServerConfiguration = .patient) async throws {
         directory = temporaryDirectory()
         path = directory + "/deep/er/echo.sock"
         server = RPCServer(
             services: echoTable(seen), configuration: configuration, errorMapper: { RPCStatus(mapping: $0) })
         listener = try await UnixListener.bind(path: path, mode: 0o640, group: Self.group, server: server)
-        client = Channels.unix(path: path, group: Self.group)
+        client = Channels.unix(path: path, group: Self.group, configuration: .patient)
     }
 
     static func run(
-        configuration: RPCServerConfiguration = RPCServerConfiguration(), _ body: (UnixEcho) async throws -> Void
+        configuration: RPCServerConfiguration = .patient, _ body: (UnixEcho) async throws -> Void
     ) async throws {
         let echo = try await UnixEcho(configuration: configuration)
         let result: Result<Void, any Error>

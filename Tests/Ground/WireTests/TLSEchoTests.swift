@@ -67,6 +67,7 @@ private final class Box<Value: Sendable>: Sendable {
 @Suite("Calls over TLS")
 struct TLSEchoTests {
     private struct Lab {
+        static let group = MultiThreadedEventLoopGroup(numberOfThreads: 2)
         let authority: Authority
         let identity: Box<TLSIdentity?>
         let server: RPCServer
@@ -78,19 +79,25 @@ struct TLSEchoTests {
             let identity = Box<TLSIdentity?>(try await authority.identity("/server", held: held))
             self.authority = authority
             self.identity = identity
-            server = RPCServer(services: echoTable(seen))
+            server = RPCServer(services: echoTable(seen), configuration: .patient)
             var configuration = TLSListener.Configuration()
+            configuration.handshakeTimeout = .minutes(10)
             change(&configuration)
             listener = try await TLSListener.bind(
-                host: "127.0.0.1", port: 0, group: UnixEcho.group, server: server, configuration: configuration,
+                host: "127.0.0.1", port: 0, group: Self.group, server: server, configuration: configuration,
                 identity: { identity.value }, verifyClient: authority.verify)
         }
 
         func client(_ own: TLSIdentity? = nil, trusting other: Authority? = nil) -> RPCClient {
             let judge = other ?? authority
             return Channels.tls(
-                host: "127.0.0.1", port: listener.address.port ?? 0, group: UnixEcho.group, identity: { own },
+                host: "127.0.0.1", port: listener.address.port ?? 0, group: Self.group, configuration: .patient, identity: { own },
                 verifyServer: { _ = try await judge.verify($0) })
+        }
+
+        /// A connection on which nothing is said.
+        func connect() async throws -> any Channel {
+            try await ClientBootstrap(group: Self.group).connect(host: "127.0.0.1", port: listener.address.port ?? 0).get()
         }
 
         func close() async {
@@ -148,13 +155,13 @@ struct TLSEchoTests {
         await lab.close()
     }
 
-    @Test("a new server identity is shown to new connections while old ones go on", .enabled(if: ProcessInfo.processInfo.environment["SPIRE_SLOW_TESTS"] != nil))
+    @Test("a new server identity is shown to new connections while old ones go on", .timeLimit(.minutes(5)))
     func rotation() async throws {
         let lab = try await Lab()
         let shown = Box<[String]>([])
         @Sendable func client() -> RPCClient {
             Channels.tls(
-                host: "127.0.0.1", port: lab.listener.address.port ?? 0, group: UnixEcho.group, identity: { nil },
+                host: "127.0.0.1", port: lab.listener.address.port ?? 0, group: Lab.group, configuration: .patient, identity: { nil },
                 verifyServer: { shown.value += [try await lab.authority.verify($0).path] })
         }
         let old = client()
@@ -187,33 +194,54 @@ struct TLSEchoTests {
         await lab.close()
     }
 
-    @Test("connections that do not finish their handshake are closed and counted", .enabled(if: ProcessInfo.processInfo.environment["SPIRE_SLOW_TESTS"] != nil))
-    func halfOpen() async throws {
+    @Test("no more than so many connections shake hands at once; further ones are closed on accept", .timeLimit(.minutes(5)))
+    func crowdedHandshakes() async throws {
         let lab = try await Lab {
-            $0.handshakeTimeout = .seconds(2)
+            $0.handshakeTimeout = .hours(1)
             $0.maximumHandshakes = 5
         }
         var idle: [any Channel] = []
-        for _ in 0..<5 {
-            idle.append(
-                try await ClientBootstrap(group: UnixEcho.group)
-                    .connect(host: "127.0.0.1", port: lab.listener.address.port ?? 0).get())
-        }
-        for channel in idle { try await channel.closeFuture.get() }
+        for _ in 0..<5 { idle.append(try await lab.connect()) }
+        while lab.listener.openHandshakes < 5 { await Task.yield() }
+        for _ in 0..<20 { try await lab.connect().closeFuture.get() }
+        for channel in idle { try await channel.close().get() }
+        while lab.listener.openHandshakes > 0 { await Task.yield() }
         let client = lab.client()
-        do {
-            let found = try await client.unary(Echo.now, message(1))
-            #expect(found == message(1))
-        }
+        let found = try await client.unary(Echo.now, message(1))
+        #expect(found == message(1))
+        #expect(lab.listener.openHandshakes == 0)
         await client.close()
+        await lab.close()
+    }
+
+    @Test("connections that do not finish their handshake in time are closed", .timeLimit(.minutes(5)))
+    func halfOpen() async throws {
+        let lab = try await Lab { $0.handshakeTimeout = .milliseconds(100) }
+        var idle: [any Channel] = []
+        for _ in 0..<20 { idle.append(try await lab.connect()) }
+        for channel in idle { try await channel.closeFuture.get() }
+        #expect(lab.listener.openHandshakes == 0)
         await lab.close()
     }
 
     @Test("nobody listening is said in Go's words")
     func refused() async throws {
-        let lab = try await Lab()
-        let client = lab.client()
-        await lab.close()
+        // Bound, so that nobody else gets the port meanwhile, but nobody listens.
+        let descriptor = socket(AF_INET, CInt(SOCK_STREAM.rawValue), 0)
+        defer { close(descriptor) }
+        var address = sockaddr_in()
+        address.sin_family = sa_family_t(AF_INET)
+        address.sin_addr.s_addr = UInt32(0x7f00_0001).bigEndian
+        var size = socklen_t(MemoryLayout<sockaddr_in>.size)
+        let isBound = withUnsafeMutablePointer(to: &address) {
+            $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+                bind(descriptor, $0, size) == 0 && getsockname(descriptor, $0, &size) == 0
+            }
+        }
+        try #require(isBound)
+        let client = Channels.tls(
+            host: "127.0.0.1", port: Int(UInt16(bigEndian: address.sin_port)), group: Lab.group, configuration: .patient,
+            identity: { nil }, verifyServer: { _ in })
         let failure = await status { _ = try await client.unary(Echo.now, Bytes()) }
         #expect(failure?.code == .unavailable)
         #expect(failure?.message.hasSuffix("connect: connection refused\"") == true)
