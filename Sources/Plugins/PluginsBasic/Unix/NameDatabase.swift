@@ -51,20 +51,39 @@ final class NameDatabase: Sendable {
         return known ?? askSystem(id)
     }
 
-    private func refresh(_ state: inout State) {
-        var info = stat()
-        guard stat(path, &info) == 0 else {
-            state = State()
-            return
+    /// The names of `ids` if the file, read before and unchanged since, has them all; `nil` when `name` must be asked. Does
+    /// not block.
+    func namesNow(_ ids: [UInt32]) -> [String]? {
+        state.withLock { state in
+            guard let mark = currentMark(), mark == state.mark else { return nil }
+            var names: [String] = []
+            names.reserveCapacity(ids.count)
+            for id in ids {
+                guard let name = state.names[id] else { return nil }
+                names.append(name)
+            }
+            return names
         }
+    }
+
+    private func currentMark() -> FileMark? {
+        var info = stat()
+        guard stat(path, &info) == 0 else { return nil }
         #if canImport(Darwin)
         let modified = info.st_mtimespec
         #else
         let modified = info.st_mtim
         #endif
-        let mark = FileMark(
+        return FileMark(
             inode: UInt64(info.st_ino), size: Int64(info.st_size), seconds: Int(modified.tv_sec),
             nanoseconds: Int(modified.tv_nsec))
+    }
+
+    private func refresh(_ state: inout State) {
+        guard let mark = currentMark() else {
+            state = State()
+            return
+        }
         guard mark != state.mark else { return }
         state.mark = mark
         state.names = [:]

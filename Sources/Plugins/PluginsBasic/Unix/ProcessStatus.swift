@@ -16,15 +16,18 @@ struct ProcessStatus: Sendable, Hashable {
         var uid: UInt32?
         var gid: UInt32?
         var groups: [UInt32]?
-        for line in text.split(separator: UInt8(ascii: "\n")) {
-            if uid == nil, let rest = line.after("Uid:") {
-                guard let ids = numbers(rest), ids.count >= 2 else { return .failure(.uid) }
+        var rest = text[...]
+        while !rest.isEmpty {
+            let line = rest[..<(rest.firstIndex(of: UInt8(ascii: "\n")) ?? rest.endIndex)]
+            rest = rest.dropFirst(line.count + 1)
+            if uid == nil, let values = line.after("Uid:") {
+                guard let ids = numbers(values), ids.count >= 2 else { return .failure(.uid) }
                 uid = ids[1]
-            } else if gid == nil, let rest = line.after("Gid:") {
-                guard let ids = numbers(rest), ids.count >= 2 else { return .failure(.gid) }
+            } else if gid == nil, let values = line.after("Gid:") {
+                guard let ids = numbers(values), ids.count >= 2 else { return .failure(.gid) }
                 gid = ids[1]
-            } else if groups == nil, let rest = line.after("Groups:") {
-                guard let ids = numbers(rest), ids.count <= maximumGroups else { return .failure(.groups) }
+            } else if groups == nil, let values = line.after("Groups:") {
+                guard let ids = numbers(values), ids.count <= maximumGroups else { return .failure(.groups) }
                 groups = ids
                 break
             }

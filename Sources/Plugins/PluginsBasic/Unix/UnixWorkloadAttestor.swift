@@ -38,20 +38,39 @@ package struct UnixWorkloadAttestor: WorkloadAttestor {
 
     /// - Throws: with the original's texts, `failed to get process`, `UIDs lookup`, `path lookup`, `SHA256 digest`.
     package func attest(_ caller: WorkloadCaller) async throws -> [String] {
-        try await lane.run { try selectors(of: caller.pid) }
+        // The kernel's answer is a copy from memory, made sooner than another thread could be asked to make it. A program,
+        // and a name that is not in the local files, may take time.
+        if !configuration.discoversWorkloadPath, let found = try selectorsNow(of: caller.pid) { return found }
+        return try await lane.run { try selectors(of: caller.pid) }
     }
 
-    private func selectors(of pid: Int32) throws -> [String] {
+    /// - Returns: `nil` when a name has to be looked up elsewhere.
+    private func selectorsNow(of pid: Int32) throws -> [String]? {
+        let status = try status(of: pid, ProcessFiles(root: configuration.procRoot, pid: pid))
+        guard let user = users.namesNow([status.uid])?.first, let names = groups.namesNow([status.gid] + status.groups)
+        else { return nil }
+        var out = ["uid:\(status.uid)", "user:" + user, "gid:\(status.gid)", "group:" + names[0]]
+        for (gid, name) in zip(status.groups, names.dropFirst()) {
+            out.append("supplementary_gid:\(gid)")
+            out.append("supplementary_group:" + name)
+        }
+        return out
+    }
+
+    private func status(of pid: Int32, _ files: ProcessFiles) throws -> ProcessStatus {
         guard pid > 0 else { throw SpireError(.invalid, "failed to get process: pid \(pid) is not a process") }
-        let files = ProcessFiles(root: configuration.procRoot, pid: pid)
-        let status: ProcessStatus
         do {
-            status = try ProcessStatus.parse(try files.status()).get()
+            return try ProcessStatus.parse(try files.status()).get()
         } catch let line as ProcessStatus.MalformedLine {
             throw SpireError(.internal, "\(line.rawValue): malformed line in the status of process \(pid)")
         } catch let error as SpireError {
             throw error.while("failed to get process")
         }
+    }
+
+    private func selectors(of pid: Int32) throws -> [String] {
+        let files = ProcessFiles(root: configuration.procRoot, pid: pid)
+        let status = try status(of: pid, files)
         var out = ["uid:\(status.uid)"]
         if let user = users.name(status.uid) { out.append("user:" + user) }
         out.append("gid:\(status.gid)")
