@@ -49,7 +49,11 @@ package struct DatastoreOpening: Sendable {
         }
     }
 
-    private var configuration: SQLDatastoreConfiguration { Self.configuration(settings) }
+    private var configuration: SQLDatastoreConfiguration {
+        var configuration = Self.configuration(settings)
+        configuration.instruments = instruments
+        return configuration
+    }
 
     static func configuration(_ settings: ServerPlugins.SQL) -> SQLDatastoreConfiguration {
         var configuration = SQLDatastoreConfiguration(connectionString: settings.connectionString)
@@ -62,7 +66,6 @@ package struct DatastoreOpening: Sendable {
         configuration.clientCertPath = settings.clientCertPath
         configuration.clientKeyPath = settings.clientKeyPath
         configuration.logSQL = settings.statementsAreLogged
-        configuration.instruments = instruments
         return configuration
     }
 }
