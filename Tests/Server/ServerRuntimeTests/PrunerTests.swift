@@ -5,6 +5,7 @@ import FoundationEssentials
 import Groundwork
 import Logging
 import Synchronization
+import Telemetry
 import Testing
 import TestKit
 
@@ -41,7 +42,7 @@ import TestKit
         var settings = ServerConfig.NodePruning(expiredFor: .seconds(60))
         settings.batchSize = batch
         let pruner = Pruner.nodes(
-            nodes, settings, time: time, random: SeededRandom(),
+            nodes, settings, meter: .off, time: time, random: SeededRandom(),
             logger: Logger(label: "pruner") { _ in SwiftLogNoOpLogHandler() })
         #expect(pruner.interval >= .seconds(2700) && pruner.interval <= .seconds(4500))
         try await pruner.round()

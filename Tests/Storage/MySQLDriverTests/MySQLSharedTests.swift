@@ -39,23 +39,4 @@ struct MySQLSharedTests {
         await writer.close()
         await follower.close()
     }
-
-    @Test("with a replica, reads that may be old come from it once it has caught up, and never before")
-    func replicaIsRead() async throws {
-        let server = try ThrowawayServer.shared(.mariadb)
-        let database = server.createDatabase()
-        let store = try await openStore(database, replica: true)
-        let tolerant = store.toleratingStaleness()
-        var servedByReplica = 0
-        for number in 0..<200 {
-            try await store.add(.sample("/w\(number)"))
-            // Never behind our own write.
-            #expect(try await tolerant.countEntries(EntryFilter()) == number + 1)
-            let isReplica = try await tolerant.pool.read { try $0.number("SELECT @@global.read_only") == 1 }
-            if isReplica { servedByReplica += 1 }
-            if servedByReplica > 5 { break }
-        }
-        #expect(servedByReplica > 5)
-        await store.close()
-    }
 }

@@ -207,7 +207,8 @@ import Testing
                 _ = try await fixture.store.createEntry(entry)
             }
             let index = EntryIndex(
-                store: fixture.store, trustDomain: "example.org", time: fixture.time,
+                store: fixture.store, trustDomain: "example.org",
+                board: AgentBoard(time: fixture.time, random: fixture.random), time: fixture.time,
                 logger: Logger(label: "index") { _ in SwiftLogNoOpLogHandler() })
             try await index.load()
             let held = Set([Selector(type: "unix", value: "uid:1"), Selector(type: "k8s", value: "node")])
