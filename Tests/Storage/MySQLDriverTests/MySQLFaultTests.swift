@@ -20,9 +20,9 @@ struct MySQLFaultTests {
         surviveCrashes()
         let database = server.createDatabase()
         let stores = [try await openStore(database, on: server), try await openStore(database, on: server)]
-        try await SharedDatastoreConformance.keepsWhatItAnswers(stores) {
+        try await SharedDatastoreConformance.keepsWhatItAnswers(stores) { answered in
             for _ in 0..<2 {
-                try await Task.sleep(for: .milliseconds(300))
+                await answered(50)
                 try server.order(how)
                 try server.order("run")
                 surviveCrashes()
@@ -36,10 +36,10 @@ struct MySQLFaultTests {
         let server = try ThrowawayServer.make(.mariadb)
         let database = server.createDatabase()
         let stores = [try await openStore(database, on: server), try await openStore(database, on: server)]
-        try await SharedDatastoreConformance.keepsWhatItAnswers(stores) {
+        try await SharedDatastoreConformance.keepsWhatItAnswers(stores) { answered in
             for _ in 0..<20 {
                 server.sql("KILL USER spire", on: "mysql")
-                try await Task.sleep(for: .milliseconds(20))
+                await answered(5)
             }
         } reading: { stores[0] }
         for store in stores { await store.close() }

@@ -21,9 +21,9 @@ struct PostgresFaultTests {
         try server.order("run")
         let database = server.createDatabase()
         let stores = [try await openStore(database, on: server), try await openStore(database, on: server)]
-        try await SharedDatastoreConformance.keepsWhatItAnswers(stores) {
+        try await SharedDatastoreConformance.keepsWhatItAnswers(stores) { answered in
             for _ in 0..<2 {
-                try await Task.sleep(for: .milliseconds(300))
+                await answered(50)
                 try server.order(how)
                 try server.order("run")
             }
@@ -36,12 +36,12 @@ struct PostgresFaultTests {
         let server = try ThrowawayServer.shared(.postgres)
         let database = server.createDatabase()
         let stores = [try await openStore(database), try await openStore(database)]
-        try await SharedDatastoreConformance.keepsWhatItAnswers(stores) {
+        try await SharedDatastoreConformance.keepsWhatItAnswers(stores) { answered in
             for _ in 0..<20 {
                 server.sql(
                     "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE datname = '\(database)' AND pid <> pg_backend_pid()",
                     on: "postgres")
-                try await Task.sleep(for: .milliseconds(20))
+                await answered(5)
             }
         } reading: { stores[0] }
         for store in stores { await store.close() }
@@ -64,8 +64,8 @@ struct PostgresFaultTests {
                 logger: Logger(label: "test"))
         }
         let stores = [try await open(), try await open()]
-        try await SharedDatastoreConformance.keepsWhatItAnswers(stores) {
-            try await Task.sleep(for: .milliseconds(300))
+        try await SharedDatastoreConformance.keepsWhatItAnswers(stores) { answered in
+            await answered(50)
             try server.order("kill")
             try server.order("promote", .replica)
         } reading: { try await open() }

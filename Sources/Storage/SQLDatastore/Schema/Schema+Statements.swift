@@ -3,15 +3,16 @@
 extension Schema {
     /// The statements that create everything in an empty database, in the original's spelling.
     package static func creation(_ dialect: Dialect) -> [String] {
-        // Where each statement stands for itself, a table comes with its indexes, and a creation that was cut off goes on.
-        guard dialect.createsInTransactions else { return tables.map { statement(for: $0, dialect) } }
+        guard dialect.createsInTransactions else { return tables.flatMap { creation(of: $0, dialect) } }
         return tables.map { statement(for: $0, dialect) }
             + tables.flatMap { table in table.indexes.map { statement(for: $0, on: table, dialect) } }
     }
 
     /// The statements that create one table with its indexes.
     static func creation(of table: Table, _ dialect: Dialect) -> [String] {
-        [statement(for: table, dialect)] + table.indexes.map { statement(for: $0, on: table, dialect) }
+        // Where each statement stands for itself, a table comes with its indexes, and a creation that was cut off goes on.
+        guard dialect.createsInTransactions else { return [statement(for: table, dialect)] }
+        return [statement(for: table, dialect)] + table.indexes.map { statement(for: $0, on: table, dialect) }
     }
 
     static func type(_ type: ColumnType, _ dialect: Dialect) -> String {

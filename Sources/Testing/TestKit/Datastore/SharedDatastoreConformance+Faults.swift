@@ -8,10 +8,13 @@ extension SharedDatastoreConformance {
     /// Creates entries by all stores at once while `disturb` runs, until some get through again afterwards; then compares
     /// what was answered with what is there.
     ///
-    /// - Parameter reading: Gives the store that is asked what is there.
+    /// - Parameters:
+    ///   - disturb: Is handed what waits until so many more creations were answered.
+    ///   - reading: Gives the store that is asked what is there.
     /// - Throws: `ConformanceFailure` when something that was answered is not there, or something is there twice.
     package static func keepsWhatItAnswers(
-        _ stores: [any Datastore], while disturb: () async throws -> Void, reading: () async throws -> any Datastore
+        _ stores: [any Datastore], while disturb: (_ answered: (Int) async -> Void) async throws -> Void,
+        reading: () async throws -> any Datastore
     ) async throws {
         let progress = WritingProgress()
         try await withThrowingTaskGroup(of: Void.self) { group in
@@ -31,10 +34,9 @@ extension SharedDatastoreConformance {
                 }
             }
             do {
-                try await disturb()
+                try await disturb(progress.wait(more:))
                 // Some of them have to get through again.
-                let before = progress.answered.count
-                while progress.answered.count < before + 20 { try await Task.sleep(for: .milliseconds(10)) }
+                await progress.wait(more: 20)
             } catch {
                 progress.end()
                 throw error
@@ -52,10 +54,16 @@ extension SharedDatastoreConformance {
 }
 
 private final class WritingProgress: Sendable {
-    private let state = Mutex<(isOver: Bool, answered: Set<String>)>((false, []))
+    private let over = Mutex(false)
+    private let state = Watch<Set<String>>([])
 
-    var isOver: Bool { state.withLock { $0.isOver } }
-    var answered: Set<String> { state.withLock { $0.answered } }
-    func note(_ id: String) { state.withLock { _ = $0.answered.insert(id) } }
-    func end() { state.withLock { $0.isOver = true } }
+    var isOver: Bool { over.withLock { $0 } }
+    var answered: Set<String> { state.value }
+    func note(_ id: String) { state.update { _ = $0.insert(id) } }
+    func end() { over.withLock { $0 = true } }
+
+    func wait(more count: Int) async {
+        let wanted = state.value.count + count
+        for await answered in state.changes() where answered.count >= wanted { return }
+    }
 }
