@@ -21,7 +21,8 @@ enum HTTP2Limits {
         configuration.contentLengthValidation = .disabled
         // `ResetWindow` relies on it.
         configuration.maximumRecentlyResetStreams = ResetWindow.capacity
-        configuration.maximumBufferedControlFrames = 1_000
+        // Heads of answers count too: each of our calls may have its head and its trailers waiting for a slow reader.
+        configuration.maximumBufferedControlFrames = 1_000 + 2 * maximumStreams
         configuration.maximumConnectionGlitches = 1_000
         configuration.controlFrameRateLimit.maximumCount = 200
         configuration.controlFrameRateLimit.windowLength = .milliseconds(10)

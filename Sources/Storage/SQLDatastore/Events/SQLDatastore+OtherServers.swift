@@ -51,7 +51,8 @@ extension SQLDatastore {
                     try connection.query(Self.latestEvents, []) { latest = [$0.integer(0), $0.integer(1)] }
                     return latest
                 }
-                if let known, known != latest {
+                // At the first look too: something may have happened before.
+                if known != latest {
                     progress?.note(nil)
                     localChanges.update { $0 &+= 1 }
                 }
