@@ -28,13 +28,16 @@ private final class Refusing: ChannelInboundHandler {
         case .goAway:
             let goodbye = HTTP2Frame.FramePayload.goAway(lastStreamID: .rootStream, errorCode: .noError, opaqueData: nil)
             context.writeAndFlush(wrapOutboundOut(HTTP2Frame(streamID: .rootStream, payload: goodbye)), promise: nil)
-            context.close(promise: nil)
+            leave(context)
         case .reset, .resetThenClose:
             context.writeAndFlush(
                 wrapOutboundOut(HTTP2Frame(streamID: frame.streamID, payload: .rstStream(.refusedStream))), promise: nil)
-            if case .resetThenClose = way { context.close(promise: nil) }
+            if case .resetThenClose = way { leave(context) }
         }
     }
+
+    /// Closed both ways with bytes unread, the kernel would take back what was just said.
+    private func leave(_ context: ChannelHandlerContext) { context.close(mode: .output, promise: nil) }
 }
 
 @Suite("Calls a server did not look at")
