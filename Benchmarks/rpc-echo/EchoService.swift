@@ -18,8 +18,8 @@ enum EchoMethods {
     static let count = ServerStreamingMethod<Number, Number>("test.Echo", "Count")
     static let sum = ClientStreamingMethod<Number, Number>("test.Echo", "Sum")
     static let chat = BidirectionalMethod<Bytes, Bytes>("test.Echo", "Chat")
-    /// Calls of `sleep` and `count` whose handler has been cancelled since the start.
-    static let cancelled = UnaryMethod<Bytes, Number>("test.Echo", "Cancelled")
+    /// Handlers of `sleep` and `count` that run now, and how many have been cancelled since the start.
+    static let handlers = UnaryMethod<Bytes, Text>("test.Echo", "Handlers")
 }
 
 enum EchoService {
@@ -55,7 +55,10 @@ enum EchoService {
         table.bidirectional(EchoMethods.chat) { requests, writer, _ in
             for try await bytes in requests { try await writer.send(bytes) }
         }
-        table.immediate(EchoMethods.cancelled) { _, _ in Number.with { $0.value = cancellations.count } }
+        table.immediate(EchoMethods.handlers) { _, _ in
+            let (running, cancelled) = cancellations.counts
+            return Text.with { $0.value = "\(running) \(cancelled)" }
+        }
         return table
     }
 }

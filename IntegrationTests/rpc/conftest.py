@@ -23,7 +23,7 @@ class Echo:
             pytest.skip(f"no echo server at {program}")
         self.path = os.path.join(tempfile.mkdtemp(prefix="rpc-echo"), "echo.sock")
         self.process = subprocess.Popen([program, "serve", self.path], stdout=subprocess.DEVNULL)
-        for _ in range(500):
+        for _ in range(3000):
             with socket.socket(socket.AF_UNIX) as probe:
                 if probe.connect_ex(self.path) == 0:
                     return

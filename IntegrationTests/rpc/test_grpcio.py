@@ -8,6 +8,7 @@ import time
 import grpc
 import pytest
 from google.protobuf import wrappers_pb2 as pb
+from programs import wait_for
 
 SERIALIZE = lambda message: message.SerializeToString()
 
@@ -27,13 +28,23 @@ def channel(echo):
         yield channel
 
 
-def eventually(condition, seconds=5):
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        if condition():
-            return True
-        time.sleep(0.02)
-    return False
+class Handlers:
+    """The server's handlers that may be cancelled: how many run, and how many were cancelled since."""
+
+    def __init__(self, channel):
+        self.channel = channel
+        # Handlers of earlier tests must not be counted as this one's.
+        wait_for(lambda: self.look()[0] == 0, "the end of earlier handlers")
+        self.before = self.look()[1]
+
+    def look(self):
+        return tuple(map(int, unary(self.channel, "Handlers", pb.BytesValue(), pb.StringValue).value.split()))
+
+    def wait_for_one(self):
+        wait_for(lambda: self.look() == (1, self.before), "the handler to run")
+
+    def wait_for_cancellation(self):
+        wait_for(lambda: self.look() == (0, self.before + 1), "the handler to be cancelled")
 
 
 @pytest.mark.parametrize("name", ["Now", "Unary"])
@@ -94,29 +105,29 @@ def test_a_reader_that_stops_does_not_fill_the_server(echo):
 
 
 def test_cancelling_stops_the_handler(channel):
-    before = unary(channel, "Cancelled", pb.BytesValue(), pb.Int64Value).value
+    handlers = Handlers(channel)
     call = channel.unary_unary("/test.Echo/Sleep", SERIALIZE, pb.BytesValue.FromString)
     future = call.future(pb.Int64Value(value=60_000))
-    time.sleep(0.2)
+    handlers.wait_for_one()
     future.cancel()
-    assert eventually(lambda: unary(channel, "Cancelled", pb.BytesValue(), pb.Int64Value).value == before + 1)
+    handlers.wait_for_cancellation()
 
 
 def test_a_deadline_stops_the_handler(channel):
-    before = unary(channel, "Cancelled", pb.BytesValue(), pb.Int64Value).value
+    handlers = Handlers(channel)
     with pytest.raises(grpc.RpcError) as failure:
         unary(channel, "Sleep", pb.Int64Value(value=60_000), timeout=0.3)
     assert failure.value.code() == grpc.StatusCode.DEADLINE_EXCEEDED
-    assert eventually(lambda: unary(channel, "Cancelled", pb.BytesValue(), pb.Int64Value).value == before + 1)
+    handlers.wait_for_cancellation()
 
 
 def test_closing_the_channel_stops_the_handler(echo, channel):
-    before = unary(channel, "Cancelled", pb.BytesValue(), pb.Int64Value).value
+    handlers = Handlers(channel)
     other = channel_to(echo.path, **{"grpc.use_local_subchannel_pool": 1})
     stream = other.unary_stream("/test.Echo/Count", SERIALIZE, pb.Int64Value.FromString)(pb.Int64Value(value=0))
     next(stream)
     other.close()
-    assert eventually(lambda: unary(channel, "Cancelled", pb.BytesValue(), pb.Int64Value).value == before + 1)
+    handlers.wait_for_cancellation()
 
 
 def test_status_message_and_details(channel):
