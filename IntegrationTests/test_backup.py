@@ -93,6 +93,29 @@ def test_backup_under_load_is_a_moment_of_it_and_agents_go_on(make_server, make_
     assert agent.alive() and agent.log().count("Node attestation was successful") == 1
 
 
+def test_agents_that_renewed_after_the_backup_go_on_after_its_restore(make_server, make_agent, tmp_path):
+    server = make_server(settings='agent_ttl = "40s"').start()
+    agent = make_agent(server, settings='experimental { sync_interval = "1s" }').start(server.token(NODE))
+    server.entry("spiffe://example.org/before")
+    agent.wait_identity("spiffe://example.org/before")
+
+    def serial():
+        return json.loads(server("agent", "list", "-output", "json").stdout)["agents"][0]["x509svid_serial_number"]
+
+    path = tmp_path / "b"
+    create(server, path)
+    old = serial()
+    wait_for(lambda: serial() != old, "a renewal", timeout=60)
+    server.stop()
+    restore(server, path, "-force")
+    server.start()
+    assert serial() == old
+    server.entry("spiffe://example.org/after")
+    agent.wait_identity("spiffe://example.org/after")
+    assert serial() != old
+    assert agent.alive() and agent.log().count("Node attestation was successful") == 1
+
+
 def test_restore_refuses_what_would_destroy(make_server, tmp_path):
     server = make_server().start()
     server.entry("spiffe://example.org/a")

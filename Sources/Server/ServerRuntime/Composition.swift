@@ -59,7 +59,8 @@ package enum Composition {
                 lane: lane, log: log, time: time)
             let auditLog = try observation.auditLog(random: random)
             let services = Services(
-                config: config, plugins: plugins, datastore: datastore, bundles: bundles, watched: watched,
+                config: config, plugins: plugins, datastore: datastore, restoration: try await datastore.restoration(),
+                bundles: bundles, watched: watched,
                 issuer: authority, index: index, rotator: rotator, federation: federation, instruments: instruments,
                 auditLog: auditLog, log: log, time: time, random: random)
             let endpoints = services.endpoints(on: group)

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import Authority
+import Datastore
 import EntryIndex
 import Groundwork
 import Logging
@@ -25,6 +26,7 @@ struct Services {
     let config: ServerConfig
     let plugins: ServerPlugins
     let datastore: SQLDatastore
+    let restoration: Restoration?
     let bundles: BundleCache
     let watched: WatchedBundles
     let issuer: AuthorityService
@@ -43,7 +45,8 @@ struct Services {
     func endpoints(on group: any EventLoopGroup) -> Endpoints {
         let logger = log.logger(subsystem: "endpoints")
         let adminIDs = Set(config.adminIDs)
-        let agents = AgentCheck(nodes: datastore, time: time, staleness: config.maxAttestedNodeInfoStaleness)
+        let agents = AgentCheck(
+            nodes: datastore, time: time, staleness: config.maxAttestedNodeInfoStaleness, restoration: restoration)
         let authorizer = Authorizer(
             adminIDs: adminIDs, scopedAdmins: config.scopedAdmins, entries: datastore, agents: agents,
             environment: environment)

@@ -74,8 +74,10 @@ import TestKit
         let records = try await dump(source)
         let target = try await open()
         #expect(try await target.isEmpty())
-        try await target.load { Playback(records) }
+        #expect(try await target.restoration() == nil)
+        try await target.load(takenAt: 77) { Playback(records) }
         #expect(try await target.isEmpty() == false)
+        #expect(try await target.restoration()?.takenAt == 77)
         let wanted = try await source.listEntries(EntryFilter(), page: nil).items
         #expect(try await target.listEntries(EntryFilter(), page: nil).items == wanted)
         #expect(wanted.count == 199)
@@ -100,11 +102,12 @@ import TestKit
         try await target.createJoinToken(JoinToken(token: "mine", expiry: 5))
         for broken in [1, 2, 50, records.count / 2, records.count] {
             await #expect(throws: SpireError.self) {
-                try await target.load { Playback(records, failAfter: broken) }
+                try await target.load(takenAt: 77) { Playback(records, failAfter: broken) }
             }
             #expect(try await target.listEntries(EntryFilter(), page: nil).items.map(\.id) == ["mine"])
+            #expect(try await target.restoration() == nil)
         }
-        try await target.load { Playback(records) }
+        try await target.load(takenAt: 77) { Playback(records) }
         #expect(try await target.entry(id: "mine") == nil)
         #expect(try await target.joinToken("mine") == nil)
         #expect(try await dump(target) == records)

@@ -59,13 +59,20 @@ package final class AgentCheck: Sendable {
     private let nodes: any NodeReader & NodeWriter
     private let time: any TimeSource
     private let staleness: Duration
+    private let restoration: Restoration?
     private let known = Mutex<[String: Known]>([:])
 
-    /// - Parameter staleness: How old a read node may be and still vouch for its agent; zero reads it every time.
-    package init(nodes: any NodeReader & NodeWriter, time: any TimeSource, staleness: Duration = .zero) {
+    /// - Parameters:
+    ///   - staleness: How old a read node may be and still vouch for its agent; zero reads it every time.
+    ///   - restoration: The latest restore of the datastore, after which agents hold certificates it does not know.
+    package init(
+        nodes: any NodeReader & NodeWriter, time: any TimeSource, staleness: Duration = .zero,
+        restoration: Restoration? = nil
+    ) {
         self.nodes = nodes
         self.time = time
         self.staleness = staleness
+        self.restoration = restoration
     }
 
     /// - Throws: `AgentRefusal` with the reason, `internal` when the datastore fails.
@@ -96,9 +103,15 @@ package final class AgentCheck: Sendable {
             remember(node)
             return
         }
-        guard !node.newSerialNumber.isEmpty, node.newSerialNumber == serial else { throw AgentRefusal.notActive }
-        node.serialNumber = node.newSerialNumber
-        node.expiresAt = node.newExpiresAt
+        if !node.newSerialNumber.isEmpty, node.newSerialNumber == serial {
+            node.serialNumber = node.newSerialNumber
+            node.expiresAt = node.newExpiresAt
+        } else if wasForgotten(leaf, node) {
+            node.serialNumber = serial
+            node.expiresAt = Int64(leaf.notValidAfter.timeIntervalSince1970)
+        } else {
+            throw AgentRefusal.notActive
+        }
         node.newSerialNumber = ""
         node.newExpiresAt = 0
         do {
@@ -108,6 +121,18 @@ package final class AgentCheck: Sendable {
         } catch {
             throw APIFailure.internal("unable to activate the new agent SVID", error)
         }
+    }
+
+    /// Whether the certificate is one the node got between a backup and its restore, so that our authority issued it
+    /// and the datastore has forgotten it.
+    ///
+    /// A node only ever moves on to a certificate that ends later than those on record. So nobody can bring back one
+    /// that was replaced before the backup or since the restore.
+    private func wasForgotten(_ leaf: Certificate, _ node: AttestedNode) -> Bool {
+        guard let restoration else { return false }
+        let issuedAt = Int64(leaf.notValidBefore.timeIntervalSince1970) + X509CA.backdate
+        return (restoration.takenAt...max(restoration.takenAt, restoration.restoredAt)).contains(issuedAt)
+            && Int64(leaf.notValidAfter.timeIntervalSince1970) > max(node.expiresAt, node.newExpiresAt)
     }
 
     /// The same from what is stored now, however recently it was read.

@@ -189,7 +189,7 @@ package struct Backup: Sendable {
             }
             // The keys first: a state without its keys would make a server begin new authorities.
             if let keyFile = checked.keyFile, let keysPath { try keyFile.reveal { try AtomicFile.write($0, to: keysPath) } }
-            try await datastore.load { try BackupContent(path, passphrase: passphrase) }
+            try await datastore.load(takenAt: summary.header.takenAt) { try BackupContent(path, passphrase: passphrase) }
         } catch {
             await datastore.close()
             throw error

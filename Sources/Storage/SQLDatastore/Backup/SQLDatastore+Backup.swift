@@ -70,10 +70,16 @@ extension SQLDatastore {
     }
 
     /// Puts a dump in the place of everything there is, in one transaction: all of it or nothing.
-    /// - Parameter makeSource: Called again, to start over, when the transaction has to be repeated.
-    package func load(_ makeSource: @escaping @Sendable () throws -> any StoredSource) async throws {
-        try await prepareOwners()
+    /// - Parameters:
+    ///   - takenAt: The moment the dump shows, in Unix seconds; `restoration()` tells of it from now on.
+    ///   - makeSource: Called again, to start over, when the transaction has to be repeated.
+    package func load(
+        takenAt: Int64, _ makeSource: @escaping @Sendable () throws -> any StoredSource
+    ) async throws {
+        try await prepare(EntryOwners.table)
+        try await prepare(Restores.table)
         let dialect = pool.dialect
+        let now = now()
         try await change { connection, _ in
             for table in try Self.present(on: connection, dialect) {
                 try connection.execute("DELETE FROM \(dialect.quote(table.name))", [])
@@ -102,6 +108,7 @@ extension SQLDatastore {
             for name in names where StoredTable.named(name)?.columns.contains("id") == true {
                 if let statement = dialect.afterExplicitIDs?(name) { try connection.query(statement, []) { _ in } }
             }
+            try Restores.record(takenAt, now, on: connection)
         }
     }
 

@@ -5,7 +5,7 @@ package import Groundwork
 
 extension SQLDatastore: EntrySetStore {
     package func beginEntrySet(owner: String) async throws -> Int64 {
-        try await prepareOwners()
+        try await prepare(EntryOwners.table)
         do {
             return try await raiseGeneration(owner)
         } catch let error as SpireError where error.code == .alreadyExists {
@@ -85,31 +85,9 @@ extension SQLDatastore: EntrySetStore {
                 .entrySetSuperseded, "another apply of owner \"\(turn.owner)\" has begun since; nothing was changed")
         }
     }
-
-    /// Makes the table of owners when it is first needed: most installations never do.
-    func prepareOwners() async throws {
-        let dialect = pool.dialect
-        let isThere: @Sendable (any SQLConnection) throws -> Bool = {
-            try $0.exists(dialect.tableExists, [.text(EntryOwners.name)])
-        }
-        if try await pool.read(isThere) { return }
-        guard !migrationIsDisabled else {
-            throw SpireError(
-                .failedPrecondition,
-                "datastore-sql: the table \(EntryOwners.name) is missing and disable_migration is set; create it with: "
-                    + Schema.creation(of: EntryOwners.table, dialect).joined(separator: "; "))
-        }
-        do {
-            try await pool.write { connection, _ in
-                for statement in Schema.creation(of: EntryOwners.table, dialect) { try connection.executeOnce(statement) }
-            }
-        } catch {
-            guard try await pool.read(isThere) else { throw error }
-        }
-    }
 }
 
-/// The one table that is ours and not SPIRE's. It holds no entries: without it, only running applies are cut short.
+/// Holds no entries: without it, only running applies are cut short.
 enum EntryOwners {
     static let name = "swift_spire_entry_owners"
     static let generation = "SELECT generation FROM \(name) WHERE owner = ?"

@@ -170,6 +170,38 @@ import Wire
         await #expect(throws: AgentRefusal.notAttested) { try await check.check(id: id, leaf: leaf) }
     }
 
+    @Test("after a restore an agent goes on with what it got since the backup, and with nothing else")
+    func forgottenCertificates() async throws {
+        let fixture = try await Fixture()
+        let taken = Int64(fixture.time.now.timeIntervalSince1970)
+        let check = AgentCheck(
+            nodes: fixture.store, time: fixture.time,
+            restoration: Restoration(takenAt: taken, restoredAt: taken + 1000))
+        try await fixture.store.createNode(
+            AttestedNode(
+                spiffeID: Self.agentID, attestationType: "join_token", serialNumber: "7", expiresAt: taken + 3000))
+        let id = try SPIFFEID(Self.agentID)
+        // Of an hour each, dated back ten seconds.
+        func present(_ serial: UInt64, issued: Int64) async throws {
+            let end = fixture.time.now.addingTimeInterval(Double(issued - 10 + 3600))
+            try await check.check(id: id, leaf: try TestCertificate.leaf(serial: serial, validUntil: end))
+        }
+        for (serial, issued) in [(1, -1), (2, 1001), (3, -600)] as [(UInt64, Int64)] {
+            await #expect(throws: AgentRefusal.notActive) { try await present(serial, issued: issued) }
+        }
+        try await present(8, issued: 500)
+        #expect(try await fixture.store.node(id: Self.agentID)?.serialNumber == "8")
+        #expect(try await fixture.store.node(id: Self.agentID)?.expiresAt == taken + 500 - 10 + 3600)
+        try await present(8, issued: 500)
+        // It has moved on: what it had before is over.
+        await #expect(throws: AgentRefusal.notActive) { try await present(9, issued: 400) }
+        await #expect(throws: AgentRefusal.notActive) { try await present(7, issued: -600) }
+        try await fixture.store.updateNode(
+            AttestedNode(spiffeID: Self.agentID, attestationType: "", serialNumber: "", expiresAt: 0),
+            fields: .serialNumber)
+        await #expect(throws: AgentRefusal.banned) { try await present(10, issued: 900) }
+    }
+
     @Test("attestation is limited to one a second and address; local callers are not limited")
     func attestationRate() async throws {
         let fixture = try await Fixture()
