@@ -9,6 +9,8 @@ extension SpireError.Code {
     package static let certificateMalformed = SpireError.Code("issuance.certificate_malformed", wire: .invalidArgument)
     /// A public or private key is malformed or of a kind that is not supported.
     package static let keyMalformed = SpireError.Code("issuance.key_malformed", wire: .invalidArgument)
+    /// A key was to be bound to an algorithm it cannot sign with.
+    package static let keyAlgorithm = SpireError.Code("issuance.key_algorithm", wire: .invalidArgument)
     /// A subject name is malformed.
     package static let nameMalformed = SpireError.Code("issuance.name_malformed", wire: .invalidArgument)
     /// What was about to be issued, or was just signed, breaks a rule a relying party checks. It is not handed out.
@@ -20,6 +22,7 @@ extension SpireError.Code {
 /// All codes of this target, for the uniqueness test and the generated documentation.
 package enum IssuanceCodes {
     package static let all: [SpireError.Code] = [
-        .csrMalformed, .certificateMalformed, .keyMalformed, .nameMalformed, .issuanceRefused, .signingFailed,
+        .csrMalformed, .certificateMalformed, .keyMalformed, .keyAlgorithm, .nameMalformed, .issuanceRefused,
+        .signingFailed,
     ]
 }

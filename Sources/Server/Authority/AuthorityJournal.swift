@@ -53,7 +53,8 @@ struct AuthorityJournal: Sendable {
         entries.x509Cas.removeFirst(max(0, entries.x509Cas.count - Self.limit))
     }
 
-    mutating func append(_ authority: LocalAuthority, publicKey: [UInt8]) {
+    /// - Parameter kind: JWT or WIT.
+    mutating func append(_ kind: AuthorityKind, _ authority: LocalAuthority, publicKey: [UInt8]) {
         var entry = Spire_Server_Journal_JWTKeyEntry()
         entry.slotID = authority.label.rawValue
         entry.issuedAt = authority.issuedAt
@@ -62,8 +63,18 @@ struct AuthorityJournal: Sendable {
         entry.publicKey = Data(publicKey)
         entry.status = Self.status(authority.status)
         entry.authorityID = authority.id
-        entries.jwtKeys.append(entry)
-        entries.jwtKeys.removeFirst(max(0, entries.jwtKeys.count - Self.limit))
+        if kind == .wit {
+            entries.witKeys.append(Spire_Server_Journal_WITKeyEntry(entry))
+            entries.witKeys.removeFirst(max(0, entries.witKeys.count - Self.limit))
+        } else {
+            entries.jwtKeys.append(entry)
+            entries.jwtKeys.removeFirst(max(0, entries.jwtKeys.count - Self.limit))
+        }
+    }
+
+    /// What is recorded of JWT or WIT keys; the two are stored alike.
+    func keys(_ kind: AuthorityKind) -> [Spire_Server_Journal_JWTKeyEntry] {
+        kind == .wit ? entries.witKeys.map(Spire_Server_Journal_JWTKeyEntry.init) : entries.jwtKeys
     }
 
     /// Records that `id` is active and `former` no longer.
@@ -78,6 +89,11 @@ struct AuthorityJournal: Sendable {
             for index in entries.jwtKeys.indices {
                 if entries.jwtKeys[index].authorityID == id { entries.jwtKeys[index].status = .active }
                 if entries.jwtKeys[index].authorityID == former { entries.jwtKeys[index].status = .old }
+            }
+        case .wit:
+            for index in entries.witKeys.indices {
+                if entries.witKeys[index].authorityID == id { entries.witKeys[index].status = .active }
+                if entries.witKeys[index].authorityID == former { entries.witKeys[index].status = .old }
             }
         }
     }
@@ -94,6 +110,32 @@ struct AuthorityJournal: Sendable {
         case .active: .active
         case .old: .old
         }
+    }
+}
+
+extension Spire_Server_Journal_WITKeyEntry {
+    init(_ entry: Spire_Server_Journal_JWTKeyEntry) {
+        self.init()
+        slotID = entry.slotID
+        issuedAt = entry.issuedAt
+        notAfter = entry.notAfter
+        kid = entry.kid
+        publicKey = entry.publicKey
+        status = entry.status
+        authorityID = entry.authorityID
+    }
+}
+
+extension Spire_Server_Journal_JWTKeyEntry {
+    init(_ entry: Spire_Server_Journal_WITKeyEntry) {
+        self.init()
+        slotID = entry.slotID
+        issuedAt = entry.issuedAt
+        notAfter = entry.notAfter
+        kid = entry.kid
+        publicKey = entry.publicKey
+        status = entry.status
+        authorityID = entry.authorityID
     }
 }
 

@@ -63,7 +63,7 @@ extension AuthorityService: SVIDIssuer {
 
     package func jwtSVID(
         id: SPIFFEID, audience: [String], ttl: Int32, includeJTI: Bool
-    ) async throws -> IssuedJWTSVID {
+    ) async throws -> IssuedToken {
         guard !settings.disableJWTSVIDs else { throw SpireError(.jwtDisabled, "JWT functionality is disabled") }
         guard id.isMember(of: settings.trustDomain) else {
             throw SpireError(.issuanceRefused, "\"\(id)\" is not a member of trust domain \"\(settings.trustDomain)\"")
@@ -79,10 +79,31 @@ extension AuthorityService: SVIDIssuer {
         if includeJTI { claims.id = Self.newTokenID(random) }
         let token = try await jwt.writer.token(claims, now: now)
         meters.jwtSVIDs.add()
-        return IssuedJWTSVID(
+        return IssuedToken(
             token: token, id: id, issuedAt: Date(timeIntervalSince1970: Double(claims.issuedAt)),
             expiresAt: Date(timeIntervalSince1970: Double(claims.expiresAt)))
     }
+
+    package func witSVID(id: SPIFFEID, key: ConfirmationKey, ttl: Int32) async throws -> IssuedToken {
+        guard id.isMember(of: settings.trustDomain) else {
+            throw SpireError(.issuanceRefused, "\"\(id)\" is not a member of trust domain \"\(settings.trustDomain)\"")
+        }
+        guard let wit = signing.withLock({ $0 }).wit else {
+            throw SpireError(.authorityUnavailable, "WIT key is not available for signing")
+        }
+        let now = self.now
+        let lifetime = ttl > 0 ? Int64(ttl) : Self.defaultWITSVIDTTL
+        var claims = WITClaims(
+            subject: id, key: key, issuedAt: now, expiresAt: min(now + lifetime, wit.notAfter))
+        claims.issuer = settings.witIssuer
+        let token = try await wit.writer.token(claims, now: now)
+        return IssuedToken(
+            token: token, id: id, issuedAt: Date(timeIntervalSince1970: Double(claims.issuedAt)),
+            expiresAt: Date(timeIntervalSince1970: Double(claims.expiresAt)))
+    }
+
+    /// Seconds; the original has no setting for it.
+    private static var defaultWITSVIDTTL: Int64 { 3600 }
 
     private func activeX509() throws -> X509CA {
         guard let authority = signing.withLock({ $0 }).x509 else {

@@ -166,5 +166,6 @@ extension AuthorityService {
         if kind == .jwt, settings.disableJWTSVIDs {
             throw SpireError(.jwtDisabled, "JWT functionality is disabled")
         }
+        if kind == .wit { throw SpireError(.witDisabled, "WIT-SVID functionality is not yet implemented") }
     }
 }

@@ -29,17 +29,26 @@ extension AuthorityService {
         bundle.set(published)
 
         let x509 = restoreX509(journal.entries.x509Cas, keys, published)
-        let jwt = settings.disableJWTSVIDs ? [] : restoreJWT(journal.entries.jwtKeys, keys, published)
+        let kept = settings.kinds
+        let jwt = kept.contains(.jwt) ? restoreKeys(.jwt, journal, keys, published?.jwtAuthorities) : []
+        let wit = kept.contains(.wit) ? restoreKeys(.wit, journal, keys, published?.witAuthorities) : []
         state.withLock { state in
             state.journal = journal
             state.x509 = Self.machine(x509.map(\.authority))
             state.jwt = Self.machine(jwt.map(\.authority))
+            state.wit = Self.machine(wit.map(\.authority))
             for item in x509 where state.x509.holds(item.authority) { state.x509Held[item.authority.label] = item.ca }
-            for item in jwt where state.jwt.holds(item.authority) { state.jwtHeld[item.authority.label] = item.writer }
+            for item in jwt where state.jwt.holds(item.authority) {
+                state.hold(.jwt, item.writer, in: item.authority.label)
+            }
+            for item in wit where state.wit.holds(item.authority) {
+                state.hold(.wit, item.writer, in: item.authority.label)
+            }
         }
         publishSigning()
-        if let active = machine(.x509).active { logActivated(.x509, active) }
-        if let active = machine(.jwt).active { logActivated(.jwt, active) }
+        for kind in kept {
+            if let active = machine(kind).active { logActivated(kind, active) }
+        }
     }
 
     private func findJournal(_ keys: [String: any ManagedKey]) async throws -> AuthorityJournal {
@@ -89,26 +98,27 @@ extension AuthorityService {
         }
     }
 
-    private func restoreJWT(
-        _ entries: [Spire_Server_Journal_JWTKeyEntry], _ keys: [String: any ManagedKey], _ published: TrustBundle?
+    private func restoreKeys(
+        _ kind: AuthorityKind, _ journal: AuthorityJournal, _ keys: [String: any ManagedKey],
+        _ published: [TrustBundle.JWTAuthority]?
     ) -> [(authority: LocalAuthority, writer: JWSWriter)] {
-        entries.reversed().compactMap { entry in
+        journal.keys(kind).reversed().compactMap { entry in
             do {
                 guard let label = SlotLabel(rawValue: entry.slotID) else { throw Unusable("no slot id") }
-                guard let key = keys[AuthorityKind.jwt.keyID(label)] else { throw Unusable("no key manager key") }
+                guard let key = keys[kind.keyID(label)] else { throw Unusable("no key manager key") }
                 guard key.publicKey.spki == [UInt8](entry.publicKey) else {
                     throw Unusable("public key does not match key")
                 }
                 guard entry.notAfter > now else { throw Unusable("expired") }
-                guard published?.jwtAuthorities.contains(where: { $0.keyID == entry.kid }) == true else {
+                guard published?.contains(where: { $0.keyID == entry.kid }) == true else {
                     throw Unusable("not in the trust bundle")
                 }
                 let authority = LocalAuthority(
                     label: label, id: entry.kid, issuedAt: entry.issuedAt, notAfter: entry.notAfter,
                     status: LocalAuthority.Status(entry.status))
-                return (authority, try JWSWriter(signer: key, keyID: entry.kid))
+                return (authority, try JWSWriter(signer: key, keyID: entry.kid, type: kind == .wit ? .wit : .jwt))
             } catch {
-                logUnusable("JWT key slot unusable", entry.slotID, entry.kid, error)
+                logUnusable("\(kind.title) slot unusable", entry.slotID, entry.kid, error)
                 return nil
             }
         }

@@ -15,7 +15,8 @@ extension AuthorityService {
     func prepare(_ kind: AuthorityKind, _ label: SlotLabel) async throws {
         switch kind {
         case .x509: try await meters.x509Prepared.measure(time) { try await prepareX509(label) }
-        case .jwt: try await meters.jwtPrepared.measure(time) { try await prepareJWT(label) }
+        case .jwt: try await meters.jwtPrepared.measure(time) { try await prepareKey(.jwt, label, settings.jwtKeyType) }
+        case .wit: try await meters.witPrepared.measure(time) { try await prepareKey(.wit, label, settings.witKeyType) }
         }
     }
 
@@ -49,30 +50,31 @@ extension AuthorityService {
         logger.info("X509 CA prepared", metadata: metadata)
     }
 
-    private func prepareJWT(_ label: SlotLabel) async throws {
-        logger.debug("Preparing JWT key", metadata: [LogKey.slot: "\(label.rawValue)"])
-        let key = try await newKey(.jwt, label, settings.jwtKeyType)
+    /// Makes a key that signs tokens.
+    private func prepareKey(_ kind: AuthorityKind, _ label: SlotLabel, _ type: KeyType) async throws {
+        logger.debug("Preparing \(kind.title)", metadata: [LogKey.slot: "\(label.rawValue)"])
+        let key = try await newKey(kind, label, type)
         let issued = time.now
         let expires = issued.addingTimeInterval(settings.caTTL.inSeconds)
         let id = Self.newKeyID(random)
-        let writer = try JWSWriter(signer: key, keyID: id)
+        let writer = try JWSWriter(signer: key, keyID: id, type: kind == .wit ? .wit : .jwt)
 
         var addition = TrustBundle(trustDomainID: settings.trustDomain.id.description)
-        addition.jwtAuthorities = [
-            TrustBundle.JWTAuthority(publicKey: key.publicKey.spki, keyID: id, expiresAt: Self.seconds(expires))
-        ]
+        let published = TrustBundle.JWTAuthority(
+            publicKey: key.publicKey.spki, keyID: id, expiresAt: Self.seconds(expires))
+        if kind == .wit { addition.witAuthorities = [published] } else { addition.jwtAuthorities = [published] }
         bundle.set(try await store.appendBundle(addition))
 
         let authority = LocalAuthority(
             label: label, id: id, issuedAt: Self.seconds(issued), notAfter: Self.seconds(expires), status: .prepared)
         var journal = state.withLock { $0.journal }
-        journal.append(authority, publicKey: key.publicKey.spki)
+        journal.append(kind, authority, publicKey: key.publicKey.spki)
         await recordPrepared(journal)
         state.withLock { state in
-            state.jwtHeld[label] = writer
-            state.jwt.prepared(authority)
+            state.hold(kind, writer, in: label)
+            state[kind].prepared(authority)
         }
-        logger.info("JWT key prepared", metadata: facts(.jwt, authority, issued: issued, expires: expires))
+        logger.info("\(kind.title) prepared", metadata: facts(kind, authority, issued: issued, expires: expires))
     }
 
     /// Has the key manager replace the slot's key, and checks that the new one signs what its public key accepts.
@@ -129,17 +131,14 @@ extension AuthorityService {
         let issued = Date(timeIntervalSince1970: Double(authority.issuedAt))
         let metadata = facts(kind, authority, issued: issued, expires: expires)
         meters.activated(kind, until: expires, now: time.now)
-        switch kind {
-        case .x509:
-            logger.info("X509 CA activated", metadata: metadata)
+        logger.info("\(kind.title) activated", metadata: metadata)
+        if kind == .x509 {
             logger.debug(
                 "Successfully rotated X.509 CA",
                 metadata: [
                     LogKey.trustDomain: "\(settings.trustDomain.id)",
                     "ttl": "\(expires.timeIntervalSince(time.now))",
                 ])
-        case .jwt:
-            logger.info("JWT key activated", metadata: metadata)
         }
     }
 
@@ -150,7 +149,10 @@ extension AuthorityService {
             let jwt = state.jwt.active.flatMap { active in
                 state.jwtHeld[active.label].map { (writer: $0, notAfter: active.notAfter) }
             }
-            return Signing(x509: x509, jwt: jwt)
+            let wit = state.wit.active.flatMap { active in
+                state.witHeld[active.label].map { (writer: $0, notAfter: active.notAfter) }
+            }
+            return Signing(x509: x509, jwt: jwt, wit: wit)
         }
         signing.withLock { $0 = next }
     }

@@ -27,23 +27,50 @@ package final class AuthorityService: Sendable {
 
     /// What signs now. A reference, so that a snapshot costs one reference count.
     final class Signing: Sendable {
+        typealias Tokens = (writer: JWSWriter, notAfter: Int64)
         let x509: X509CA?
-        let jwt: (writer: JWSWriter, notAfter: Int64)?
+        let jwt: Tokens?
+        let wit: Tokens?
 
-        init(x509: X509CA?, jwt: (writer: JWSWriter, notAfter: Int64)?) {
+        init(x509: X509CA?, jwt: Tokens?, wit: Tokens?) {
             self.x509 = x509
             self.jwt = jwt
+            self.wit = wit
         }
     }
 
     struct State {
         var x509 = AuthorityMachine()
         var jwt = AuthorityMachine()
+        var wit = AuthorityMachine()
         var journal = AuthorityJournal()
         /// The authority behind each slot, signing or not yet.
         var x509Held: [SlotLabel: X509CA] = [:]
         var jwtHeld: [SlotLabel: JWSWriter] = [:]
+        var witHeld: [SlotLabel: JWSWriter] = [:]
         var failures = 0
+
+        subscript(kind: AuthorityKind) -> AuthorityMachine {
+            get {
+                switch kind {
+                case .x509: x509
+                case .jwt: jwt
+                case .wit: wit
+                }
+            }
+            set {
+                switch kind {
+                case .x509: x509 = newValue
+                case .jwt: jwt = newValue
+                case .wit: wit = newValue
+                }
+            }
+        }
+
+        /// - Parameter kind: JWT or WIT.
+        mutating func hold(_ kind: AuthorityKind, _ writer: JWSWriter, in label: SlotLabel) {
+            if kind == .wit { witHeld[label] = writer } else { jwtHeld[label] = writer }
+        }
     }
 
     let settings: AuthoritySettings
@@ -55,7 +82,7 @@ package final class AuthorityService: Sendable {
     let logger: Logger
     let meters: AuthorityMeters
     let state = Mutex(State())
-    let signing = Mutex(Signing(x509: nil, jwt: nil))
+    let signing = Mutex(Signing(x509: nil, jwt: nil, wit: nil))
     let turn = Turn()
 
     /// The server's own trust bundle as this service last stored or read it; `nil` before `start`.
@@ -83,7 +110,7 @@ package final class AuthorityService: Sendable {
 
     /// Restores what an earlier run left and makes what is missing. Call it once, before `run` and before signing.
     ///
-    /// - Throws: why the server has no X.509 authority, or no JWT key, to sign with.
+    /// - Throws: why the server has no X.509 authority, or no JWT or WIT key, to sign with.
     package func start() async throws {
         try await turn.take {
             try await restore()
@@ -91,7 +118,7 @@ package final class AuthorityService: Sendable {
             guard signing.withLock({ $0.x509 }) != nil else {
                 throw SpireError(.authorityUnavailable, "failed to get X.509 CA: no active authority")
             }
-            if !settings.disableJWTSVIDs { try await advance(.jwt) }
+            for kind in settings.kinds.dropFirst() { try await advance(kind) }
         }
     }
 
@@ -121,7 +148,7 @@ package final class AuthorityService: Sendable {
     private var pause: Duration {
         let now = time.now.timeIntervalSince1970
         let due = state.withLock { state in
-            [state.x509, state.jwt].compactMap { $0.nextDue(now: Int64(now.rounded(.down))) }.min()
+            settings.kinds.map { state[$0] }.compactMap { $0.nextDue(now: Int64(now.rounded(.down))) }.min()
         }
         guard let due else { return Self.interval }
         return min(Self.interval, max(.milliseconds(100), .seconds(Double(due) - now)))
@@ -129,16 +156,14 @@ package final class AuthorityService: Sendable {
 
     /// Does what is due now. A failure is logged and counted; the next tick tries again.
     package func tick() async {
-        for kind in settings.disableJWTSVIDs ? [AuthorityKind.x509] : [.x509, .jwt] {
+        for kind in settings.kinds {
             do {
                 try await turn.take { try await advance(kind) }
             } catch is CancellationError {
                 return
             } catch {
                 state.withLock { $0.failures += 1 }
-                logger.error(
-                    kind == .x509 ? "Unable to rotate X509 CA" : "Unable to rotate JWT key",
-                    metadata: [LogKey.error: "\(error)"])
+                logger.error("Unable to rotate \(kind.title)", metadata: [LogKey.error: "\(error)"])
             }
         }
     }
@@ -153,13 +178,11 @@ package final class AuthorityService: Sendable {
     var now: Int64 { Int64(time.now.timeIntervalSince1970.rounded(.down)) }
 
     func machine(_ kind: AuthorityKind) -> AuthorityMachine {
-        state.withLock { kind == .x509 ? $0.x509 : $0.jwt }
+        state.withLock { $0[kind] }
     }
 
     func change(_ kind: AuthorityKind, _ body: (inout AuthorityMachine) -> Void) {
-        state.withLock { state in
-            if kind == .x509 { body(&state.x509) } else { body(&state.jwt) }
-        }
+        state.withLock { body(&$0[kind]) }
     }
 
     /// Performs actions until none is due. Preparing and activating leave nothing due, so a few rounds suffice; the

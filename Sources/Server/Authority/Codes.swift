@@ -7,6 +7,8 @@ extension SpireError.Code {
     package static let authorityUnavailable = SpireError.Code("authority.unavailable", wire: .unavailable)
     /// JWT-SVIDs are switched off by configuration.
     package static let jwtDisabled = SpireError.Code("authority.jwt_disabled", wire: .unimplemented)
+    /// WIT-SVIDs are not switched on by configuration.
+    package static let witDisabled = SpireError.Code("authority.wit_disabled", wire: .unimplemented)
     /// A local authority was named that the request cannot be about.
     package static let authorityUnexpected = SpireError.Code("authority.unexpected", wire: .invalidArgument)
     /// A local authority is in the wrong state for the request.
@@ -22,7 +24,7 @@ extension SpireError.Code {
 /// All codes of this target, for the uniqueness test and the generated documentation.
 package enum AuthorityCodes {
     package static let all: [SpireError.Code] = [
-        .authorityUnavailable, .jwtDisabled, .authorityUnexpected, .authorityStatus, .authorityPreparation,
-        .authorityChange, .journalMalformed,
+        .authorityUnavailable, .jwtDisabled, .witDisabled, .authorityUnexpected, .authorityStatus,
+        .authorityPreparation, .authorityChange, .journalMalformed,
     ]
 }

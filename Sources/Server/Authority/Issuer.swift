@@ -21,8 +21,8 @@ package struct IssuedX509SVID: Sendable {
     }
 }
 
-/// A token just signed.
-package struct IssuedJWTSVID: Sendable {
+/// A JWT-SVID or WIT-SVID just signed.
+package struct IssuedToken: Sendable {
     package let token: String
     package let id: SPIFFEID
     package let issuedAt: Date
@@ -49,7 +49,10 @@ package protocol SVIDIssuer: Sendable {
     /// Signs an intermediate CA for a downstream server. - Returns: the chain, new CA first.
     func downstreamX509CA(publicKey: PublicKeyInfo, ttl: Int32) async throws -> [[UInt8]]
     /// - Parameter ttl: Seconds; 0 means the server's default. Capped to the signing key's lifetime.
-    func jwtSVID(id: SPIFFEID, audience: [String], ttl: Int32, includeJTI: Bool) async throws -> IssuedJWTSVID
+    func jwtSVID(id: SPIFFEID, audience: [String], ttl: Int32, includeJTI: Bool) async throws -> IssuedToken
+    /// Signs a token that is bound to `key`.
+    /// - Parameter ttl: Seconds; 0 means an hour. Capped to the signing key's lifetime.
+    func witSVID(id: SPIFFEID, key: ConfirmationKey, ttl: Int32) async throws -> IssuedToken
 }
 
 /// Where the state of one local authority slot is told to the LocalAuthority service.

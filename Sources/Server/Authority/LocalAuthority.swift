@@ -12,6 +12,16 @@ package enum SlotLabel: String, Sendable, Hashable, CaseIterable {
 package enum AuthorityKind: String, Sendable, Hashable {
     case x509 = "x509-CA"
     case jwt = "JWT-Signer"
+    case wit = "WIT-Signer"
+
+    /// As log lines call it.
+    var title: String {
+        switch self {
+        case .x509: "X509 CA"
+        case .jwt: "JWT key"
+        case .wit: "WIT key"
+        }
+    }
 
     package func keyID(_ label: SlotLabel) -> String { "\(rawValue)-\(label.rawValue)" }
 }
@@ -25,13 +35,13 @@ package struct LocalAuthority: Sendable, Hashable {
     }
 
     package let label: SlotLabel
-    /// Lower-case hex of the subject key ID, or the key ID of a JWT key.
+    /// Lower-case hex of the subject key ID, or the key ID of a JWT or WIT key.
     package let id: String
     /// Unix seconds.
     package let issuedAt: Int64
     /// Unix seconds.
     package let notAfter: Int64
-    /// Hex; empty for a self-signed or JWT authority.
+    /// Hex; empty for a self-signed authority and for keys.
     package let upstreamAuthorityID: String
     package var status: Status
 

@@ -30,17 +30,31 @@ package enum ServerCommandLine {
         AuditVerify.self, AuditSearch.self,
     ]
 
+    /// Commands that belong to a feature which `SPIRE_SERVER_FFLAGS` switches on, with the feature's name.
+    static let flagged: [(flag: String, command: any Command.Type)] = [("wit-svid", WITMint.self)]
+
     /// Commands that print their failures themselves, in full.
     private static let plain: Set<String> = [RunCommand.name, ValidateCommand.name, DevCommand.name]
 
-    static let program = CommandLineProgram(
-        name: "spire-server", version: Version.text, commands: commands, facts: manual,
-        failurePrefix: { plain.contains($0) ? "" : "Error: " })
+    /// With every command, as the manual page shows them.
+    static let program = program(commands + flagged.map(\.command))
+
+    private static func program(_ commands: [any Command.Type]) -> CommandLineProgram {
+        CommandLineProgram(
+            name: "spire-server", version: Version.text, commands: commands, facts: manual,
+            failurePrefix: { plain.contains($0) ? "" : "Error: " })
+    }
 
     /// Runs one command line, the program's own name left out.
     /// - Returns: the exit code.
     package static func run(_ arguments: [String], _ console: Console = .process()) async -> Int32 {
-        await program.run(arguments, console)
+        let flags = (console.environment["SPIRE_SERVER_FFLAGS"] ?? "").split(separator: " ")
+        let hidden = flagged.filter { !flags.contains($0.flag[...]) }
+        if hidden.isEmpty || arguments.first == "-man" || arguments.first == "--man" {
+            return await program.run(arguments, console)
+        }
+        let shown = flagged.filter { flags.contains($0.flag[...]) }
+        return await program(commands + shown.map(\.command)).run(arguments, console)
     }
 
     private static var manual: ManualFacts {
@@ -53,6 +67,9 @@ package enum ServerCommandLine {
             .init(
                 "SPIRE_SERVER_PRIVATE_SOCKET_TEMPLATE",
                 "A path in which %i stands for the name that -instance gives."),
+            .init(
+                "SPIRE_SERVER_FFLAGS",
+                "Features, separated by spaces, whose commands are offered. With wit-svid: wit mint."),
         ]
         facts.files = [
             .init("conf/server/server.conf", "The configuration file, unless -config names another."),

@@ -109,6 +109,7 @@ package enum Composition {
         settings.caTTL = config.caTTL
         settings.caKeyType = config.caKeyType
         settings.jwtKeyType = config.jwtKeyType
+        settings.witKeyType = config.experimental.witKeyType ?? config.caKeyType
         settings.caSubject = DistinguishedName(
             country: config.caSubject.country, organization: config.caSubject.organization,
             commonName: config.caSubject.commonName)
@@ -117,6 +118,8 @@ package enum Composition {
         settings.agentTTL = config.agentTTL
         settings.jwtIssuer = config.jwtIssuer
         settings.disableJWTSVIDs = config.jwtSVIDsAreDisabled
+        settings.witIssuer = config.experimental.witIssuer
+        settings.enableWITSVIDs = config.experimental.enablesWITSVIDs
         return settings
     }
 

@@ -98,7 +98,8 @@ struct Services {
             ExplainService(trustDomain: config.trustDomain, store: datastore, time: time),
             SVIDService(
                 trustDomain: config.trustDomain, issuer: issuer, authorized: index, bundles: bundles,
-                jwtEnabled: !config.jwtSVIDsAreDisabled, lanes: System.coreCount),
+                jwtEnabled: !config.jwtSVIDsAreDisabled, witEnabled: config.experimental.enablesWITSVIDs,
+                lanes: System.coreCount),
             TrustDomainService(
                 store: datastore, bundles: bundles, refresher: federation.refresher, changes: federation.changes),
             LocalAuthorityService(authorities: issuer),

@@ -78,9 +78,18 @@ import Darwin
     private func plain(_ line: String, _ server: ScriptedServer) -> String {
         var line = line.split(separator: server.folder, omittingEmptySubsequences: false).joined(separator: "@TMP@")
             .split(separator: Self.folder, omittingEmptySubsequences: false).joined(separator: "@DATA@")
-        if let range = line.firstRange(of: "\"private_key\":\"") {
-            let end = line[range.upperBound...].firstIndex(of: "\"") ?? line.endIndex
+        for beginning in ["\"private_key\":\"{\\\"kty", "\"private_key\":\"", "{\"kty\""] {
+            guard let range = line.firstRange(of: beginning) else { continue }
+            // A key in JSON ends where the answer goes on, or with the line.
+            let rest = line[range.upperBound...]
+            let end =
+                switch beginning {
+                case "\"private_key\":\"": rest.firstIndex(of: "\"") ?? line.endIndex
+                case "{\"kty\"": line.endIndex
+                default: rest.firstRange(of: "\",\"svid\"")?.lowerBound ?? line.endIndex
+                }
             line.replaceSubrange(range.upperBound..<end, with: "(a key)")
+            break
         }
         return line
     }
@@ -108,7 +117,9 @@ import Darwin
         var failed: Set<String> = []
         for mood in ScriptedServer.Mood.allCases {
             for step in try Self.session(mood.rawValue).steps {
-                let words = step.arguments.prefix { !$0.hasPrefix("-") }.joined(separator: " ")
+                // A word that set the environment may have stood before the program.
+                let words = step.arguments.drop { $0 == "spire-server" }.prefix { !$0.hasPrefix("-") }
+                    .joined(separator: " ")
                 let succeeded = step.lines.last == "exit 0"
                 if !succeeded { failed.insert(words) }
                 if succeeded, step.arguments.contains("json") { json.insert(words) }

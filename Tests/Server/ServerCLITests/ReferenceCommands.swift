@@ -16,7 +16,7 @@ enum ReferenceCommands {
         + ["count", "create", "update", "delete", "show"].map { "entry \($0)" }
         + ["create", "delete", "list", "refresh", "show", "update"].map { "federation \($0)" }
         + ["get", "set", "reset"].map { "logger \($0)" }
-        + ["x509 mint", "jwt mint", "debug getinfo"]
+        + ["x509 mint", "jwt mint", "wit mint", "debug getinfo"]
         + ["x509", "jwt"].flatMap { kind in
             ["show", "prepare", "activate", "taint", "revoke"].map { "localauthority \(kind) \($0)" }
         }

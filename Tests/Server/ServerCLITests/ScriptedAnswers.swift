@@ -349,6 +349,15 @@ struct ScriptedAnswers: Sendable {
                     $0.svid.expiresAt = 1_795_226_838
                 }, .init())
         }
+        table.unary(SVIDMethods.mintWITSVID) { _, _ in
+            try pick(
+                .with {
+                    $0.svid.token = "header.payload.signature"
+                    $0.svid.id = id("/minted")
+                    $0.svid.expiresAt = 1_795_223_550
+                    $0.svid.issuedAt = 1_795_219_950
+                }, .init())
+        }
         table.unary(SVIDMethods.mintJWTSVID) { _, _ in
             try pick(
                 .with {

@@ -75,5 +75,8 @@ private final class CountingIssuer: SVIDIssuer {
     }
     func jwtSVID(
         id: SPIFFEID, audience: [String], ttl: Int32, includeJTI: Bool
-    ) async throws -> IssuedJWTSVID { throw SpireError(.internal, "not asked for") }
+    ) async throws -> IssuedToken { throw SpireError(.internal, "not asked for") }
+    func witSVID(id: SPIFFEID, key: ConfirmationKey, ttl: Int32) async throws -> IssuedToken {
+        throw SpireError(.internal, "not asked for")
+    }
 }

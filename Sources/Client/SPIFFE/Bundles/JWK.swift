@@ -7,9 +7,12 @@ import X509
 
 /// JSON Web Keys as SPIFFE bundles use them: `kty` and the parameters of a public key.
 /// > Spec: RFC 7517, RFC 7518 §6.
-enum JWK {
+package enum JWK {
     /// The members of a public key, in the order go-jose writes them.
-    static func members(of key: PublicKey, use: String?, keyID: String?) throws(SPIFFEError) -> JSONObject {
+    /// - Parameter algorithm: What the key signs with, where a key is bound to one algorithm.
+    package static func members(
+        of key: PublicKey, use: String? = nil, keyID: String? = nil, algorithm: String? = nil
+    ) throws(SPIFFEError) -> JSONObject {
         var object = JSONObject()
         object["use"] = use.map { .string($0) }
         let curve: (name: String, x963: Data)
@@ -23,6 +26,7 @@ enum JWK {
             }
             object["kty"] = .string("RSA")
             object["kid"] = keyID.map { .string($0) }
+            object["alg"] = algorithm.map { .string($0) }
             object["n"] = .string(Base64.encode(significant(primitives.modulus), .url))
             object["e"] = .string(Base64.encode(significant(primitives.publicExponent), .url))
             return object
@@ -32,6 +36,7 @@ enum JWK {
         object["kty"] = .string("EC")
         object["kid"] = keyID.map { .string($0) }
         object["crv"] = .string(curve.name)
+        object["alg"] = algorithm.map { .string($0) }
         object["x"] = .string(Base64.encode(curve.x963.dropFirst().prefix(half), .url))
         object["y"] = .string(Base64.encode(curve.x963.suffix(half), .url))
         return object

@@ -40,9 +40,46 @@ package struct JWTClaims: Sendable {
     }
 }
 
+/// What a WIT-SVID says. Times are whole Unix seconds.
+package struct WITClaims: Sendable {
+    package var subject: SPIFFEID
+    /// Whose holder the token is about.
+    package var key: ConfirmationKey
+    package var issuedAt: Int64
+    package var expiresAt: Int64
+    package var issuer = ""
+
+    package init(subject: SPIFFEID, key: ConfirmationKey, issuedAt: Int64, expiresAt: Int64) {
+        self.subject = subject
+        self.key = key
+        self.issuedAt = issuedAt
+        self.expiresAt = expiresAt
+    }
+
+    /// Members in alphabetical order, as the original writes them.
+    var json: [UInt8] {
+        var out = Array(#"{"cnf":{"jwk":"#.utf8) + key.jwk
+        out += #"},"exp":\#(expiresAt),"iat":\#(issuedAt)"#.utf8
+        if !issuer.isEmpty {
+            out += #","iss":"#.utf8
+            JSONText.append(issuer, to: &out)
+        }
+        out += #","sub":"#.utf8
+        JSONText.append(subject.description, to: &out)
+        out.append(UInt8(ascii: "}"))
+        return out
+    }
+}
+
 /// Writes compact JSON Web Signatures.
-/// > Spec: RFC 7515 §3.1, JWT-SVID §2.
+/// > Spec: RFC 7515 §3.1, JWT-SVID §2, WIT-SVID §2.
 package struct JWSWriter: Sendable {
+    /// What the tokens are, as their header tells.
+    package enum TokenType: String, Sendable {
+        case jwt = "JWT"
+        case wit = "wit+jwt"
+    }
+
     private let signer: any Signer
     /// `signer` where it need not be waited for.
     private let immediate: (any ImmediateSigner)?
@@ -54,7 +91,7 @@ package struct JWSWriter: Sendable {
     package let keyID: String
 
     /// - Throws: `issuance.signing_failed` for a key that cannot sign tokens.
-    package init(signer: any Signer, keyID: String) throws {
+    package init(signer: any Signer, keyID: String, type tokenType: TokenType = .jwt) throws {
         guard let type = signer.publicKey.type else {
             throw SpireError(.signingFailed, "no signature scheme for this kind of key")
         }
@@ -70,7 +107,7 @@ package struct JWSWriter: Sendable {
         scheme = type.signatureScheme
         var header = Array(#"{"alg":"\#(algorithm)","kid":"#.utf8)
         JSONText.append(keyID, to: &header)
-        header += #","typ":"JWT"}"#.utf8
+        header += #","typ":"\#(tokenType.rawValue)"}"#.utf8
         head = Base64URL.encode(header) + [UInt8(ascii: ".")]
     }
 
@@ -81,7 +118,18 @@ package struct JWSWriter: Sendable {
             throw SpireError(.issuanceRefused, "invalid JWT-SVID: missing audience")
         }
         guard claims.expiresAt > now else { throw SpireError(.issuanceRefused, "invalid JWT-SVID: already expired") }
-        var text = head + Base64URL.encode(claims.json)
+        return try await signed(claims.json)
+    }
+
+    /// Signs a token that is bound to a key.
+    /// - Throws: `issuance.refused` when a relying party would not accept it; what the signer throws.
+    package func token(_ claims: WITClaims, now: Int64) async throws -> String {
+        guard claims.expiresAt > now else { throw SpireError(.issuanceRefused, "invalid WIT-SVID: already expired") }
+        return try await signed(claims.json)
+    }
+
+    private func signed(_ payload: [UInt8]) async throws -> String {
+        var text = head + Base64URL.encode(payload)
         let signature: [UInt8]
         if let immediate {
             signature = try immediate.signNow(text, scheme: scheme)

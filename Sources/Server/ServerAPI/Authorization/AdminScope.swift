@@ -14,6 +14,7 @@ package struct AdminScope: Sendable, Hashable {
         case create, update, delete
         case mintX509 = "mint_x509"
         case mintJWT = "mint_jwt"
+        case mintWIT = "mint_wit"
     }
 
     package var verbs: Set<Verb>
@@ -42,6 +43,7 @@ package struct AdminScope: Sendable, Hashable {
         EntryMethods.batchUpdateEntry.path.description: .update,
         EntryMethods.batchDeleteEntry.path.description: .delete,
         SVIDMethods.mintX509SVID.path.description: .mintX509, SVIDMethods.mintJWTSVID.path.description: .mintJWT,
+        SVIDMethods.mintWITSVID.path.description: .mintWIT,
     ]
 
     package func permits(_ method: MethodPath) -> Bool {

@@ -17,8 +17,17 @@ enum X509SVIDMapping {
         return proto
     }
 
-    static func proto(_ svid: IssuedJWTSVID, _ ids: IDRules) -> Spire_Api_Types_JWTSVID {
+    static func proto(_ svid: IssuedToken, _ ids: IDRules) -> Spire_Api_Types_JWTSVID {
         var proto = Spire_Api_Types_JWTSVID()
+        proto.token = svid.token
+        proto.id = ids.proto(svid.id)
+        proto.expiresAt = Int64(svid.expiresAt.timeIntervalSince1970)
+        proto.issuedAt = Int64(svid.issuedAt.timeIntervalSince1970)
+        return proto
+    }
+
+    static func wit(_ svid: IssuedToken, _ ids: IDRules) -> Spire_Api_Types_WITSVID {
+        var proto = Spire_Api_Types_WITSVID()
         proto.token = svid.token
         proto.id = ids.proto(svid.id)
         proto.expiresAt = Int64(svid.expiresAt.timeIntervalSince1970)

@@ -19,18 +19,21 @@ package struct SVIDService: APIService {
     let bundles: BundleCache
     /// Whether the JWT-SVID profile is on.
     let jwtEnabled: Bool
+    /// Whether WIT-SVIDs are switched on.
+    let witEnabled: Bool
     /// How many pieces a batch is cut into to be signed side by side.
     let lanes: Int
 
     package init(
         trustDomain: TrustDomain, issuer: any SVIDIssuer, authorized: any AuthorizedEntries, bundles: BundleCache,
-        jwtEnabled: Bool = true, lanes: Int
+        jwtEnabled: Bool = true, witEnabled: Bool = false, lanes: Int
     ) {
         ids = IDRules(trustDomain)
         self.issuer = issuer
         self.authorized = authorized
         self.bundles = bundles
         self.jwtEnabled = jwtEnabled
+        self.witEnabled = witEnabled
         self.lanes = max(1, lanes)
     }
 
@@ -40,11 +43,9 @@ package struct SVIDService: APIService {
         table.serve(SVIDMethods.batchNewX509SVID, batchNewX509)
         table.serve(SVIDMethods.newJWTSVID, newJWT)
         table.serve(SVIDMethods.newDownstreamX509CA, newDownstreamCA)
-        table.serve(SVIDMethods.mintWITSVID) { _, _ in throw Self.witDisabled }
-        table.serve(SVIDMethods.batchNewWITSVID) { _, _ in throw Self.witDisabled }
+        table.serve(SVIDMethods.mintWITSVID, mintWIT)
+        table.serve(SVIDMethods.batchNewWITSVID, batchNewWIT)
     }
-
-    private static let witDisabled = APIFailure(.unimplemented, "WIT functionality is disabled")
 
     func requireJWT() throws {
         guard jwtEnabled else { throw APIFailure(.unimplemented, "JWT functionality is disabled") }
@@ -55,7 +56,7 @@ package struct SVIDService: APIService {
         _ id: SPIFFEID, audience: [String], ttl: Int32, jti: Bool, _ call: Call
     ) async throws -> Spire_Api_Types_JWTSVID {
         guard !audience.isEmpty else { throw APIFailure.invalid("at least one audience is required") }
-        let svid: IssuedJWTSVID
+        let svid: IssuedToken
         do {
             svid = try await issuer.jwtSVID(id: id, audience: audience, ttl: ttl, includeJTI: jti)
         } catch {

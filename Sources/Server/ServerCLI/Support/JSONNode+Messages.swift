@@ -81,6 +81,22 @@ extension JSONNode {
         ])
     }
 
+    /// As Go's own encoder writes the message: numbers as numbers, nothing empty, fields in their order.
+    init(_ svid: Spire_Api_Types_WITSVID) {
+        var members: [Member] = []
+        if !svid.token.isEmpty { members.append(.init("token", .string(svid.token))) }
+        if svid.hasID {
+            var id: [Member] = []
+            if !svid.id.trustDomain.isEmpty { id.append(.init("trust_domain", .string(svid.id.trustDomain))) }
+            if !svid.id.path.isEmpty { id.append(.init("path", .string(svid.id.path))) }
+            members.append(.init("id", .record(id)))
+        }
+        if svid.expiresAt != 0 { members.append(.init("expires_at", .int(svid.expiresAt))) }
+        if svid.issuedAt != 0 { members.append(.init("issued_at", .int(svid.issuedAt))) }
+        if !svid.hint.isEmpty { members.append(.init("hint", .string(svid.hint))) }
+        self = .record(members)
+    }
+
     init(_ svid: Spire_Api_Types_JWTSVID) {
         self = .object([
             "token": .string(svid.token),

@@ -8,9 +8,6 @@ extension ServerConfig {
     static let pending: [PendingKey<ServerConfig>] = [
         PendingKey("server.profiling_enabled") { $0.profiling.isEnabled },
         PendingKey("server.experimental.require_pq_kem") { $0.experimental.requiresPQKEM },
-        PendingKey("server.experimental.wit_key_type") { $0.experimental.witKeyType != nil },
-        PendingKey("server.experimental.wit_issuer") { !$0.experimental.witIssuer.isEmpty },
-        PendingKey("server.experimental.feature_flags") { $0.experimental.featureFlags.contains("wit-svid") },
         PendingKey("telemetry.M3") { !$0.telemetry.m3.isEmpty },
     ]
 }

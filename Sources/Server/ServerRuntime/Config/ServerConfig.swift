@@ -118,6 +118,7 @@ extension ServerConfig {
         package var witKeyType: KeyType?
         package var witIssuer = ""
         package var featureFlags: [String] = []
+        package var enablesWITSVIDs: Bool { featureFlags.contains("wit-svid") }
         package init() {}
     }
 

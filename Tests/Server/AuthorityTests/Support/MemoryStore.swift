@@ -60,6 +60,8 @@ final class MemoryStore: BundleReader, BundleWriter, CAJournalStore {
             stored.x509Authorities += bundle.x509Authorities.filter { !known.contains($0.der) }
             let keys = Set(stored.jwtAuthorities.map(\.keyID))
             stored.jwtAuthorities += bundle.jwtAuthorities.filter { !keys.contains($0.keyID) }
+            let wit = Set(stored.witAuthorities.map(\.keyID))
+            stored.witAuthorities += bundle.witAuthorities.filter { !wit.contains($0.keyID) }
             stored.sequenceNumber += 1
             state.bundles[bundle.trustDomainID] = stored
             return stored
@@ -77,8 +79,11 @@ final class MemoryStore: BundleReader, BundleWriter, CAJournalStore {
             let x509 = try stored.x509Authorities.filter { try CertificateSummary($0.der).notAfter > cutoff }
             let jwt = stored.jwtAuthorities.filter { $0.expiresAt > cutoff }
             if x509.isEmpty { throw SpireError(.unknown, "would prune all certificates") }
-            let changed = x509.count != stored.x509Authorities.count || jwt.count != stored.jwtAuthorities.count
-            (stored.x509Authorities, stored.jwtAuthorities) = (x509, jwt)
+            let wit = stored.witAuthorities.filter { $0.expiresAt > cutoff }
+            let changed =
+                x509.count != stored.x509Authorities.count || jwt.count != stored.jwtAuthorities.count
+                || wit.count != stored.witAuthorities.count
+            (stored.x509Authorities, stored.jwtAuthorities, stored.witAuthorities) = (x509, jwt, wit)
             state.bundles[trustDomainID] = stored
             return changed
         }

@@ -111,16 +111,16 @@ import Wire
 
     // MARK: Methods
 
-    @Test("of all methods there are, a scoped administrator is let into eight, each by its verb")
+    @Test("of all methods there are, a scoped administrator is let into nine, each by its verb")
     func methods() throws {
         let all = try Self.scope()
         let allowed = AuthorizationTable.standard.rows.values.map(\.method).filter(all.permits).map(\.name)
         #expect(
             Set(allowed) == [
                 "ListEntries", "CountEntries", "GetEntry", "BatchCreateEntry", "BatchUpdateEntry", "BatchDeleteEntry",
-                "MintX509SVID", "MintJWTSVID",
+                "MintX509SVID", "MintJWTSVID", "MintWITSVID",
             ])
-        #expect(allowed.count == 8)
+        #expect(allowed.count == 9)
         for verb in AdminScope.Verb.allCases {
             let one = try Self.scope([verb])
             let count = AuthorizationTable.standard.rows.values.filter { one.permits($0.method) }.count
@@ -218,6 +218,14 @@ import Wire
             }
             #expect(refusal?.code == .permissionDenied, "\(path)")
         }
+        let service = SVIDService(
+            trustDomain: fixture.trustDomain, issuer: fixture.issuer, authorized: fixture.authorized,
+            bundles: fixture.bundles, witEnabled: true, lanes: 1)
+        let bound = await status {
+            _ = try await service.mintWIT(
+                .with { $0.id = .init("example.org", "/team-a/operator") }, try call(fixture, SVIDMethods.mintWITSVID.path))
+        }
+        #expect(bound?.code == .permissionDenied)
         #expect(fixture.issuer.asked.isEmpty)
         _ = try await fixture.svids.mintJWT(
             .with {

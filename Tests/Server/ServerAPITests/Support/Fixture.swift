@@ -88,6 +88,7 @@ final class ScriptedIssuer: SVIDIssuer {
         var subject: [UInt8]?
         var audience: [String] = []
         var jti = false
+        var algorithm = ""
     }
 
     private let trustDomain: TrustDomain
@@ -136,9 +137,15 @@ final class ScriptedIssuer: SVIDIssuer {
         return [[4], [5]]
     }
 
-    func jwtSVID(id: SPIFFEID, audience: [String], ttl: Int32, includeJTI: Bool) async throws -> IssuedJWTSVID {
+    func witSVID(id: SPIFFEID, key: ConfirmationKey, ttl: Int32) async throws -> IssuedToken {
+        _ = try next(Asked(id: id.description, ttl: ttl, algorithm: key.algorithm))
+        return IssuedToken(
+            token: "a.b.c", id: id, issuedAt: time.now, expiresAt: time.now.addingTimeInterval(3600))
+    }
+
+    func jwtSVID(id: SPIFFEID, audience: [String], ttl: Int32, includeJTI: Bool) async throws -> IssuedToken {
         _ = try next(Asked(id: id.description, ttl: ttl, audience: audience, jti: includeJTI))
-        return IssuedJWTSVID(
+        return IssuedToken(
             token: "a.b.c", id: id, issuedAt: time.now, expiresAt: time.now.addingTimeInterval(300))
     }
 }
