@@ -235,8 +235,8 @@ let benchmarks: [(name: String, uses: [String], needs: [String])] =
         ),
         ("rpc-echo", ["RPC", "Wire", "Groundwork", "SPIFFE"], nio + ["SwiftProtobuf"]),
         (
-            "spire-scale", ["RPC", "Wire", "APIProtos", "Issuance", "SPIFFE", "Groundwork"],
-            nio + ["SwiftProtobuf", "X509"]
+            "spire-scale", ["AgentCore", "RPC", "Wire", "APIProtos", "Issuance", "SPIFFE", "Groundwork"],
+            nio + ["SwiftProtobuf", "X509", "Logging"]
         ),
     ]
 

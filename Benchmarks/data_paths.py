@@ -54,8 +54,11 @@ def large(bench, count=100_000):
     report = json.loads(bench.command(
         "spire-load", "authorized", "-server", f"127.0.0.1:{bench.port}", "-token", token).splitlines()[-1])
     bench.row(f"one agent's {report['entries']:,} authorised entries: all at once", f"{report['get_seconds']:.3f} s", "", "")
-    bench.row("the same by revisions and pages", f"{report['sync_seconds']:.3f} s", "", "")
+    bench.row("the same by revisions and pages, default message limits", f"{report['sync_seconds']:.3f} s", "", "")
     bench.row("the same when nothing has changed", f"{report['unchanged_seconds']:.3f} s", "", "")
+    bench.row("the same by the stream, default message limits", f"{report['stream_seconds']:.3f} s", "", "")
+    bench.row("the stream resumed", f"{report['stream_resumed_seconds']:.3f} s", "", "")
+    memory_row(bench, server, "server memory after that")
     restart(bench, server, count)
 
 
@@ -83,16 +86,27 @@ def huge(bench):
     restart(bench, server, 500_000)
 
 
+def open_files(pid):
+    """Files a process may open, soft limit."""
+    for line in pathlib.Path(f"/proc/{pid}/limits").read_text().splitlines():
+        if line.startswith("Max open files"):
+            return int(line.split()[3])
+    return 0
+
+
 def scale(bench, agents=None, mode=None):
-    """Thousands of agents on one server. SPIRE_SCALE_AGENTS and SPIRE_SCALE_MODE change the size and the way."""
+    """Thousands of agents on one server. SPIRE_SCALE_AGENTS and SPIRE_SCALE_MODE (push, poll) change the size and the way,
+    SPIRE_SCALE_IDLE the seconds without changes: a multiple of 30, so that every agent's question whether the server is
+    there is counted."""
     agents = int(os.environ.get("SPIRE_SCALE_AGENTS", agents or 5000))
     mode = os.environ.get("SPIRE_SCALE_MODE", mode or "push")
+    idle = os.environ.get("SPIRE_SCALE_IDLE", "60" if mode == "push" else "15")
     server, _, _ = bench.server(sql="log_sql = true")
     bundle = bench.folder / "bundle.pem"
     bundle.write_text(bench.command("spire-server", "bundle", "show", "-socketPath", bench.api))
     out = bench.command(
         "spire-scale", "-server", f"127.0.0.1:{bench.port}", "-admin", bench.api, "-bundle", bundle, "-pid", server.pid,
-        "-sqlLog", bench.folder / "spire-server.log", "-agents", agents, "-workloads", 2, "-mode", mode, "-idle", 15,
+        "-sqlLog", bench.folder / "spire-server.log", "-agents", agents, "-workloads", 2, "-mode", mode, "-idle", idle,
         "-churn", 10, "-seconds", 30, "-renewals", 2)
     report = json.loads(out.splitlines()[-1])
     title = f"{agents:,} agents, {agents * 2:,} workloads, {mode}"
@@ -100,17 +114,24 @@ def scale(bench, agents=None, mode=None):
               f"{report['attestations_cpu_ms_each']:.2f} ms", f"{report['attestation_p50_ms']:.0f} / {report['attestation_p99_ms']:.0f} ms")
     bench.row(f"{title}: connect, first sync, certificates signed", f"{report['starts_per_second']:,.0f}/s",
               f"{report['starts_cpu_ms_each']:.2f} ms", f"{report['first_sync_p50_ms']:.0f} / {report['first_sync_p99_ms']:.0f} ms")
+    if mode == "push":
+        bench.row(f"{title}: streams opened at once", f"{report['following_per_second']:,.0f}/s",
+                  f"{report['following_cpu_ms_each']:.2f} ms", f"{report['streams_complete_changes']:.0f} sent everything anew")
+    bench.row(f"{title}: connected", f"{report['server_rss_connected_mb']:.0f} MB", "", f"{open_files(server.pid):,} files allowed")
     bench.row(f"{title}: idle", f"{report['server_rss_idle_mb']:.0f} MB", f"{report['idle_cpu_percent_of_core']:.1f} % of a core",
-              f"{report.get('idle_statements_per_second', 0):.1f} statements/s")
+              f"{report.get('idle_statements_per_second', 0):.2f} statements/s")
     bench.row(f"{title}: 10 entries/s come and go", f"{report['server_rss_end_mb']:.0f} MB",
-              f"{report['churn_cpu_percent_of_core']:.1f} % of a core", "")
+              f"{report['churn_cpu_percent_of_core']:.1f} % of a core", f"most {report['server_rss_most_mb']:.0f} MB")
     for key, what in (("entry_received", "entry created until its agent has it"),
-                      ("entry_signed", "entry created until its certificate is signed"), ("renewal", "agent renewal")):
+                      ("entry_signed", "entry created until its certificate is signed"),
+                      ("entry_removed", "entry deleted until its agent knows"), ("renewal", "agent renewal")):
         if report.get(f"{key}_count"):
             bench.row(f"{title}: {what}", f"{report[f'{key}_count']:,.0f}", "", f"{report[f'{key}_p50_ms']:.1f} / {report[f'{key}_p99_ms']:.1f} ms")
     bench.row(f"{title}: lost, sent to the wrong agent, failed calls",
               f"{report['entries_lost']:.0f}, {report['entries_misdirected']:.0f}, {report['failures']:.0f}", "",
               report.get("first_failure", ""))
+    bench.row(f"{title}: the load generator itself", f"{report['harness_rss_mb']:.0f} MB",
+              f"{report['harness_cpu_seconds']:.0f} s", "")
 
 
 PARTS = {"shapes": shapes, "paths": paths, "large": large, "huge": huge, "scale": scale}

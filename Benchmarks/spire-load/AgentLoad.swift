@@ -18,13 +18,14 @@ struct AgentLoad: Sendable {
         self.group = group
     }
 
-    private func client(_ identity: TLSIdentity?) -> RPCClient {
+    /// - Parameter takesLargeAnswers: Else messages are at most as long as they are by default.
+    private func client(_ identity: TLSIdentity?, takesLargeAnswers: Bool = true) -> RPCClient {
         let parts = options.server.split(separator: ":")
         let host = parts.first.map(String.init) ?? "127.0.0.1"
         let port = parts.last.flatMap { Int($0) } ?? 8081
         return Channels.tls(
             host: host, port: port, group: group,
-            configuration: .largeAnswers, identity: { identity },
+            configuration: takesLargeAnswers ? .largeAnswers : RPCClientConfiguration(), identity: { identity },
             verifyServer: { _ in })
     }
 
@@ -45,39 +46,78 @@ struct AgentLoad: Sendable {
         return TLSIdentity(chain: chain, key: .local(pkcs8: key.pkcs8))
     }
 
-    /// What one agent that starts asks for: all it is authorized for at once, and by revisions and pages.
+    /// What one agent that starts asks for: all it is authorized for at once, by revisions and pages, and by the stream of
+    /// changes; the latter two with messages of the default size.
     func authorized() async throws {
-        let client = client(try await attest())
-        var whole = Spire_Api_Server_Entry_V1_GetAuthorizedEntriesRequest()
-        whole.outputMask = Self.mask
-        let request = whole
+        let identity = try await attest()
+        let whole = client(identity)
+        let client = client(identity, takesLargeAnswers: false)
+        var everything = Spire_Api_Server_Entry_V1_GetAuthorizedEntriesRequest()
+        everything.outputMask = Self.mask
+        let request = everything
         var first = Spire_Api_Server_Entry_V1_SyncAuthorizedEntriesRequest()
         first.outputMask = Self.mask
         let opening = first
-        var best = (get: Double.infinity, sync: Double.infinity, unchanged: Double.infinity)
+        var best = (
+            get: Double.infinity, sync: Double.infinity, unchanged: Double.infinity, stream: Double.infinity,
+            resumed: Double.infinity
+        )
         var count = 0
         for _ in 0..<3 {
             let (entries, seconds) = try await Meter.time {
-                try await client.unary(EntryMethods.getAuthorizedEntries, request).entries.count
+                try await whole.unary(EntryMethods.getAuthorizedEntries, request).entries.count
             }
             count = entries
             best.get = min(best.get, seconds)
-            best.sync = min(best.sync, try await Meter.time { try await sync(client, opening, fetching: true) }.1)
+            let (paged, syncSeconds) = try await Meter.time { try await sync(client, opening, fetching: true) }
+            best.sync = min(best.sync, syncSeconds)
             best.unchanged = min(best.unchanged, try await Meter.time { try await sync(client, opening, fetching: false) }.1)
+            let (first, streamSeconds) = try await Meter.time { try await stream(client, held: nil) }
+            best.stream = min(best.stream, streamSeconds)
+            let (second, resumedSeconds) = try await Meter.time { try await stream(client, held: first.last) }
+            best.resumed = min(best.resumed, resumedSeconds)
+            guard paged == entries, first.entries == entries, first.last.digest.count == UInt64(entries), second.entries == 0
+            else {
+                throw RPCStatus(
+                    .internal,
+                    "\(entries) entries at once, \(paged) by pages, \(first.entries) by the stream, \(second.entries) again")
+            }
         }
         print(
             """
             {"entries": \(count), "get_seconds": \(best.get), "sync_seconds": \(best.sync), \
-            "unchanged_seconds": \(best.unchanged)}
+            "unchanged_seconds": \(best.unchanged), "stream_seconds": \(best.stream), \
+            "stream_resumed_seconds": \(best.resumed)}
             """)
+    }
+
+    /// What a stream of changes begins with. - Returns: how many entries came, and the last message.
+    private func stream(
+        _ client: RPCClient, held: Swiftspire_Api_Server_Entry_V1_StreamAuthorizedEntriesResponse?
+    ) async throws -> (entries: Int, last: Swiftspire_Api_Server_Entry_V1_StreamAuthorizedEntriesResponse) {
+        var request = Swiftspire_Api_Server_Entry_V1_StreamAuthorizedEntriesRequest()
+        request.outputMask = Self.mask
+        if let held {
+            request.position = held.position
+            request.held = held.digest
+        }
+        return try await client.serverStreaming(EntryPushMethods.streamAuthorizedEntries, request) { responses in
+            var entries = 0
+            while let response = try await responses.next() {
+                entries += response.entries.count
+                if !response.more { return (entries, response) }
+            }
+            throw RPCStatus(.internal, "the stream ended")
+        }
     }
 
     private func sync(
         _ client: RPCClient, _ opening: Spire_Api_Server_Entry_V1_SyncAuthorizedEntriesRequest, fetching: Bool
-    ) async throws {
+    ) async throws -> Int {
         try await client.bidirectional(EntryMethods.syncAuthorizedEntries) { requests, responses in
             try await requests.send(opening)
             var ids: [String] = []
+            var entries = 0
             while let page = try await responses.next() {
                 ids.append(contentsOf: page.entryRevisions.map(\.id))
                 if !page.more { break }
@@ -86,9 +126,13 @@ struct AgentLoad: Sendable {
                 var request = Spire_Api_Server_Entry_V1_SyncAuthorizedEntriesRequest()
                 request.ids = Array(ids[start..<min(start + 500, ids.count)])
                 try await requests.send(request)
-                while let page = try await responses.next(), page.more {}
+                while let page = try await responses.next() {
+                    entries += page.entries.count
+                    if !page.more { break }
+                }
             }
             try? await requests.finish()
+            return entries
         }
     }
 

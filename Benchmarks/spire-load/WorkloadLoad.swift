@@ -54,7 +54,7 @@ struct WorkloadLoad: Sendable {
         let clock = ContinuousClock()
         let start = clock.now
         let (answered, line) = AsyncStream<Duration>.makeStream()
-        try await withThrowingTaskGroup(of: Void.self) { tasks in
+        await withThrowingTaskGroup(of: Void.self) { tasks in
             for _ in 0..<options.count {
                 tasks.addTask {
                     try await client().serverStreaming(

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import APIProtos
+import AgentCore
 import NIOCore
 import RPC
+import SPIFFE
 import SwiftProtobuf
 import Synchronization
 
@@ -20,11 +22,16 @@ final class Fleet: Sendable {
     let synchronized = Latencies()
     let received = Latencies()
     let signed = Latencies()
+    let removed = Latencies()
     let renewed = Latencies()
 
     private struct State {
         /// Entries on their way, by SPIFFE ID path: which agent is to get it, and since when.
         var pending: [String: (agent: Int, since: ContinuousClock.Instant)] = [:]
+        /// Entries being deleted, by ID, and since when.
+        var leaving: [String: ContinuousClock.Instant] = [:]
+        /// Agents by number.
+        var following: Set<Int> = []
         var misdirected = 0
         var failures = 0
         var firstFailure = ""
@@ -76,14 +83,15 @@ final class Fleet: Sendable {
         let certificates = Mutex(0)
         try await forEach(agents.count, width: options.width) { [self] number in
             let start = clock.now
-            let (entries, _) = try await agents[number].synchronize { _ in false }
+            _ = try await agents[number].synchronize()
             synchronized.add(clock.now - start)
-            guard entries.count == options.workloads else {
-                throw RPCStatus(.internal, "agent \(number) got \(entries.count) of \(options.workloads) entries")
+            let ids = agents[number].entryIDs
+            guard ids.count == options.workloads else {
+                throw RPCStatus(.internal, "agent \(number) got \(ids.count) of \(options.workloads) entries")
             }
-            let good = try await agents[number].sign(entries.map(\.id))
-            guard good == entries.count else {
-                throw RPCStatus(.internal, "agent \(number): \(good) of \(entries.count) certificates")
+            let good = try await agents[number].sign(ids)
+            guard good == ids.count else {
+                throw RPCStatus(.internal, "agent \(number): \(good) of \(ids.count) certificates")
             }
             certificates.withLock { $0 += good }
         }
@@ -99,25 +107,45 @@ final class Fleet: Sendable {
         }
     }
 
+    /// Waits until every agent follows.
+    /// - Throws: when some do not for two minutes.
+    func waitForFollowers() async throws {
+        let end = clock.now + .seconds(120)
+        while true {
+            let count = state.withLock { $0.following.count }
+            if count == agents.count { return }
+            guard clock.now < end else {
+                throw RPCStatus(.deadlineExceeded, "only \(count) of \(agents.count) agents follow: \(troubles.first)")
+            }
+            try await Task.sleep(for: .milliseconds(10))
+        }
+    }
+
     private func follow(_ agent: SimulatedAgent, _ follower: some EntryFollower) async {
-        var known: Set<String> = []
-        if let (_, present) = try? await agent.synchronize(isKnown: { _ in true }) { known = present }
         while !Task.isCancelled {
+            let before = agent.renewals
             do {
-                try await follower.follow(agent, &known) { await self.saw($0, agent) }
+                try await follower.follow(agent, isFollowing: { nowFollows(agent) }) { await self.saw($0, agent) }
             } catch {
-                // A server that spreads its clients, or a renewal of ours, ends connections now and then.
                 if Task.isCancelled { return }
+                // Its renewal ends an agent's connection; it goes on with the next at once.
+                if agent.renewals != before { continue }
                 note(error)
                 try? await Task.sleep(for: .milliseconds(50))
             }
         }
     }
 
-    private func saw(_ entries: [Spire_Api_Types_Entry], _ agent: SimulatedAgent) async {
+    private func nowFollows(_ agent: SimulatedAgent) { state.withLock { _ = $0.following.insert(agent.number) } }
+
+    private func saw(_ news: EntryNews, _ agent: SimulatedAgent) async {
         let now = clock.now
+        for id in news.gone {
+            guard let wait = state.withLock({ $0.leaving.removeValue(forKey: id) }) else { continue }
+            removed.add(now - wait)
+        }
         var own: [(id: String, since: ContinuousClock.Instant)] = []
-        for entry in entries {
+        for entry in news.new {
             let found = state.withLock { state -> ContinuousClock.Instant? in
                 guard let wait = state.pending[entry.spiffeID.path] else { return nil }
                 guard wait.agent == agent.number else {
@@ -134,7 +162,11 @@ final class Fleet: Sendable {
         guard !own.isEmpty else { return }
         do {
             let good = try await agent.sign(own.map(\.id))
-            if good == own.count { for (_, since) in own { signed.add(clock.now - since) } }
+            if good == own.count {
+                for (_, since) in own { signed.add(clock.now - since) }
+            } else {
+                note(RPCStatus(.internal, "\(good) of \(own.count) certificates"))
+            }
         } catch {
             note(error)
         }
@@ -155,6 +187,7 @@ final class Fleet: Sendable {
                 state.withLock { $0.pending[path] = (agent, clock.now) }
                 try await administrator.create([entry])
                 try await Task.sleep(for: .seconds(options.mode == .poll ? life + options.pollInterval : life))
+                state.withLock { $0.leaving[id] = clock.now }
                 try await administrator.delete(id)
             } catch {
                 note(error)
@@ -183,8 +216,17 @@ final class Fleet: Sendable {
         }
     }
 
-    /// Entries that never came, that came to the wrong agent, and calls that failed (with the first one's reason).
+    /// Entries that never came or never went, that came to the wrong agent, and calls that failed (with the first one's
+    /// reason).
     var troubles: (lost: Int, misdirected: Int, failures: Int, first: String) {
-        state.withLock { ($0.pending.count, $0.misdirected, $0.failures, $0.firstFailure) }
+        state.withLock { ($0.pending.count + $0.leaving.count, $0.misdirected, $0.failures, $0.firstFailure) }
+    }
+
+    /// Streams opened by all agents, and how many changes were everything anew.
+    var streams: (opened: Int, completeChanges: Int) {
+        agents.reduce(into: (0, 0)) { sum, agent in
+            let one = agent.streams
+            sum = (sum.0 + one.opened, sum.1 + one.completeChanges)
+        }
     }
 }

@@ -1,15 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 
-import APIProtos
+import AgentCore
 import RPC
 
 /// A way for an agent to learn of changes to its entries.
 protocol EntryFollower: Sendable {
-    /// Follows until cancelled or the connection fails. `seen` is called with each entry the agent did not know.
+    /// Follows until cancelled or the connection fails.
     ///
-    /// - Parameter known: Entry ids the agent has already; kept up to date.
+    /// - Parameters:
+    ///   - isFollowing: Called once nothing can be missed any more.
+    ///   - seen: Called with each change.
     func follow(
-        _ agent: SimulatedAgent, _ known: inout Set<String>, _ seen: @Sendable ([Spire_Api_Types_Entry]) async -> Void
+        _ agent: SimulatedAgent, isFollowing: @Sendable () -> Void, _ seen: @Sendable (EntryNews) async -> Void
     ) async throws
 }
 
@@ -18,18 +20,30 @@ struct PollFollower: EntryFollower {
     let interval: Duration
 
     func follow(
-        _ agent: SimulatedAgent, _ known: inout Set<String>, _ seen: @Sendable ([Spire_Api_Types_Entry]) async -> Void
+        _ agent: SimulatedAgent, isFollowing: @Sendable () -> Void, _ seen: @Sendable (EntryNews) async -> Void
     ) async throws {
         let clock = ContinuousClock()
         // A fleet that was started at once does not ask at once.
         var next = clock.now + interval * Double.random(in: 0..<1)
         while true {
             try await clock.sleep(until: next)
-            let have = known
-            let (news, present) = try await agent.synchronize { have.contains($0) }
+            let news = try await agent.synchronize()
+            isFollowing()
             if !news.isEmpty { await seen(news) }
-            known = present
             next += interval
         }
+    }
+}
+
+/// Keeps one stream open on which the server tells what changed, as this project's agents do.
+struct PushFollower: EntryFollower {
+    func follow(
+        _ agent: SimulatedAgent, isFollowing: @Sendable () -> Void, _ seen: @Sendable (EntryNews) async -> Void
+    ) async throws {
+        try await agent.stream { news in
+            isFollowing()
+            if !news.isEmpty { await seen(news) }
+        }
+        throw RPCStatus(.unavailable, "the server ended the stream")
     }
 }

@@ -27,7 +27,10 @@ struct ScaleOptions: Sendable {
     var mode = Mode.poll
     /// Seconds between two polls of an agent.
     var pollInterval = 5.0
-    /// Seconds the fleet is connected and nothing changes.
+    /// Seconds between the last agent's start and the first count.
+    var settle = 5.0
+    /// Seconds the fleet is connected and nothing changes. An agent that follows a stream asks every 30 seconds whether the
+    /// server is there, so a multiple of that counts them all.
     var idle = 10.0
     /// Entries created, and as many deleted, each second.
     var churn = 10.0
@@ -59,6 +62,7 @@ struct ScaleOptions: Sendable {
             case "-workloads": workloads = try Self.number(name, value, 0...100_000)
             case "-mode": mode = try Self.mode(value)
             case "-pollInterval": pollInterval = try Self.number(name, value, 0.1...3600)
+            case "-settle": settle = try Self.number(name, value, 0...600)
             case "-idle": idle = try Self.number(name, value, 0...600)
             case "-churn": churn = try Self.number(name, value, 0...10_000)
             case "-seconds": seconds = try Self.number(name, value, 0...600)

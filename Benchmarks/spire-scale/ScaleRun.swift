@@ -1,5 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 
+#if canImport(Glibc)
+import Glibc
+#elseif canImport(Musl)
+import Musl
+#else
+import Darwin
+#endif
+
 /// The phases of one run, in order.
 struct ScaleRun {
     let fleet: Fleet
@@ -22,6 +30,14 @@ struct ScaleRun {
         report.add(fleet.synchronized.fields("first_sync"))
         report.add("server_rss_connected_mb", gauge.memory.now)
         try await follow(&report)
+        if options.mode == .push {
+            let streams = fleet.streams
+            report.add("streams_opened", Double(streams.opened))
+            report.add("streams_complete_changes", Double(streams.completeChanges))
+        }
+        let own = ServerGauge(process: Int(getpid()), sqlLog: "")
+        report.add("harness_rss_mb", own.memory.now)
+        report.add("harness_cpu_seconds", own.cpu)
         let memory = gauge.memory
         report.add("server_rss_end_mb", memory.now)
         report.add("server_rss_most_mb", memory.most)
@@ -30,7 +46,7 @@ struct ScaleRun {
     private func follow(_ report: inout Report) async throws {
         switch options.mode {
         case .poll: try await follow(PollFollower(interval: .seconds(options.pollInterval)), &report)
-        case .push: throw UsageError("-mode push: not yet")
+        case .push: try await follow(PushFollower(), &report)
         }
     }
 
@@ -40,7 +56,8 @@ struct ScaleRun {
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask { await fleet.follow(follower) }
             // All have to be following before anything is counted.
-            try await Task.sleep(for: .seconds(options.mode == .poll ? options.pollInterval * 1.5 : 5))
+            try await phase("following", Double(fleet.agents.count), &found) { try await fleet.waitForFollowers() }
+            try await Task.sleep(for: .seconds(options.settle))
             try await idle(&found)
             try await churn(&found)
             group.cancelAll()
@@ -70,6 +87,7 @@ struct ScaleRun {
         report.add("churn_cpu_percent_of_core", (gauge.cpu - cpu) / options.seconds * 100)
         report.add(fleet.received.fields("entry_received"))
         report.add(fleet.signed.fields("entry_signed"))
+        report.add(fleet.removed.fields("entry_removed"))
         if options.renewals > 0 { report.add(fleet.renewed.fields("renewal")) }
         let troubles = fleet.troubles
         report.add("entries_lost", Double(troubles.lost))

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import APIProtos
+import AgentCore
 import FoundationEssentials
 import Groundwork
 import Issuance
+import Logging
 import NIOCore
 import RPC
 import SPIFFE
@@ -16,46 +18,46 @@ import X509
 struct FleetParts: Sendable {
     let options: ScaleOptions
     let group: any EventLoopGroup
-    let bundle: X509Bundle
+    /// DER certificates the server is verified against.
+    let authorities: [[UInt8]]
     /// One request for all workload certificates: the server takes names from entries, and keys are not what is measured.
     let workloadCSR: [UInt8]
+    let logger: Logger
 
     init(_ options: ScaleOptions, group: any EventLoopGroup, bundle pem: String) throws {
         self.options = options
         self.group = group
-        bundle = try X509Bundle(TrustDomain(options.trustDomain), pem: pem)
+        authorities = try X509Bundle(TrustDomain(options.trustDomain), pem: pem).authorities.map(\.der)
         workloadCSR = try CSR.make(key: LocalKey.generate(.ecP256), uri: nil)
+        logger = Logger(label: "spire-scale") { _ in SwiftLogNoOpLogHandler() }
     }
 
-    /// A client that verifies the server as an agent does.
-    func client(_ identity: @escaping @Sendable () -> TLSIdentity?) -> RPCClient {
-        var configuration = RPCClientConfiguration()
-        configuration.maximumMessageSize = 256 << 20
-        configuration.connectTimeout = .seconds(60)
-        let bundle = bundle
-        let serverID = "spiffe://\(options.trustDomain)/spire/server"
-        return Channels.tls(
-            host: options.host, port: options.port, group: group, configuration: configuration, identity: identity
-        ) { chain in
-            let verified = try X509SVID.verify(chain, bundles: bundle, at: SystemTime().now)
-            guard verified.id.description == serverID else {
-                throw RPCStatus(.unauthenticated, "not the server: \(verified.id)")
-            }
-        }
+    /// The agent's own client of a server.
+    func client(_ identity: @escaping @Sendable () -> TLSIdentity?) throws -> ServerClient {
+        let authorities = authorities
+        return ServerClient(
+            ServerPlace(host: options.host, port: options.port, trustDomain: try TrustDomain(options.trustDomain)),
+            group: group, time: SystemTime(), logger: logger, identity: identity, authorities: { authorities })
     }
 }
 
-/// One agent: an identity, one connection, and what it knows of its entries.
+/// One agent: an identity, one connection, and what it knows of its entries. It speaks through the agent's own client code.
 final class SimulatedAgent: Sendable {
     private struct State {
         var identity: TLSIdentity?
-        var client: RPCClient?
+        var client: ServerClient?
+        var renewals = 0
+        var streams = 0
+        var completeChanges = 0
     }
 
     let number: Int
     let token: String
     let parts: FleetParts
     private let state = Mutex(State())
+    private let entries = Mutex(HeldEntries())
+
+    private static let patience: Duration = .seconds(60)
 
     init(_ number: Int, token: String, _ parts: FleetParts) {
         self.number = number
@@ -65,11 +67,10 @@ final class SimulatedAgent: Sendable {
 
     static func path(_ token: String) -> String { "/spire/agent/join_token/\(token)" }
 
-    /// The connection with the identity of the moment it was made.
-    var client: RPCClient {
-        state.withLock { state in
+    private func client() throws -> ServerClient {
+        try state.withLock { state in
             if let client = state.client { return client }
-            let client = parts.client { [weak self] in self?.state.withLock { $0.identity } }
+            let client = try parts.client { [weak self] in self?.state.withLock { $0.identity } }
             state.client = client
             return client
         }
@@ -83,107 +84,87 @@ final class SimulatedAgent: Sendable {
         request.params.data.payload = Data(token.utf8)
         request.params.params.csr = Data(try CSR.make(key: key, uri: nil))
         let first = request
-        let anonymous = parts.client { nil }
+        let anonymous = try parts.client { nil }
         let chain: [[UInt8]]
         do {
-            chain = try await anonymous.bidirectional(AgentMethods.attestAgent) { writer, responses in
-                try await writer.send(first)
-                guard let answer = try await responses.next() else { throw RPCStatus(.internal, "no answer") }
-                return answer.result.svid.certChain.map { [UInt8]($0) }
+            chain = try await anonymous.withClient { client in
+                try await client.bidirectional(AgentMethods.attestAgent) { writer, responses in
+                    try await writer.send(first)
+                    guard let answer = try await responses.next() else { throw RPCStatus(.internal, "no answer") }
+                    return answer.result.svid.certChain.map { [UInt8]($0) }
+                }
             }
         } catch {
             await anonymous.close()
             throw error
         }
         await anonymous.close()
-        use(TLSIdentity(chain: chain, key: .local(pkcs8: key.pkcs8)))
+        let identity = TLSIdentity(chain: chain, key: .local(pkcs8: key.pkcs8))
+        state.withLock { $0.identity = identity }
     }
 
     /// Renews its certificate and connects with the new one from now on.
     func renew() async throws {
         let key = try LocalKey.generate(.ecP256)
-        var request = Spire_Api_Server_Agent_V1_RenewAgentRequest()
-        request.params.csr = Data(try CSR.make(key: key, uri: nil))
-        let chain = try await client.unary(AgentMethods.renewAgent, request).svid.certChain.map { [UInt8]($0) }
-        let old = use(TLSIdentity(chain: chain, key: .local(pkcs8: key.pkcs8)))
-        await old?.close()
-    }
-
-    @discardableResult
-    private func use(_ identity: TLSIdentity) -> RPCClient? {
+        let client = try client()
+        let chain = try await client.renewAgent(csr: try CSR.make(key: key, uri: nil), timeout: Self.patience)
+        let identity = TLSIdentity(chain: chain, key: .local(pkcs8: key.pkcs8))
         state.withLock { state in
             state.identity = identity
-            defer { state.client = nil }
-            return state.client
+            state.renewals += 1
+        }
+        await client.reconnect()
+    }
+
+    /// How often it has renewed: a call that fails while this grows was ended by the renewal.
+    var renewals: Int { state.withLock { $0.renewals } }
+    /// Streams opened, and how many of their changes were everything anew instead of what changed.
+    var streams: (opened: Int, completeChanges: Int) { state.withLock { ($0.streams, $0.completeChanges) } }
+
+    /// Takes in what has changed, by the original's protocol.
+    func synchronize() async throws -> EntryNews {
+        let outcome = try await client().synchronizeEntries(timeout: Self.patience) { revisions in
+            entries.withLock { $0.stale(revisions) }
+        }
+        return entries.withLock { $0.take(outcome) }
+    }
+
+    /// Follows the server's stream from where the agent stands, until the server ends it. `seen` is called with each change,
+    /// the first of which says only that there is none, as a rule.
+    /// - Throws: `HeldEntries.Mismatch` when the changes do not add up to what the server says.
+    func stream(_ seen: (EntryNews) async -> Void) async throws {
+        state.withLock { $0.streams += 1 }
+        let parts = Mutex(EntryPush())
+        try await client().followEntries(entries.withLock { $0.start }) { part, more in
+            guard let change = try parts.withLock({ try $0.received(part, more: more) }) else { return }
+            if change.isComplete { state.withLock { $0.completeChanges += 1 } }
+            await seen(try entries.withLock { try $0.take(change) })
         }
     }
 
-    /// All entries the agent is authorized for that `isKnown` does not hold, by the original's protocol.
-    /// - Returns: the entries new to it, and how many there are in all.
-    func synchronize(
-        isKnown: (String) -> Bool
-    ) async throws -> (news: [Spire_Api_Types_Entry], present: Set<String>) {
-        var first = Spire_Api_Server_Entry_V1_SyncAuthorizedEntriesRequest()
-        first.outputMask = Self.mask
-        let opening = first
-        return try await client.bidirectional(EntryMethods.syncAuthorizedEntries) { requests, responses in
-            try await requests.send(opening)
-            var ids: [String] = []
-            var news: [Spire_Api_Types_Entry] = []
-            while let page = try await responses.next() {
-                if page.entryRevisions.isEmpty {
-                    let present = Set(page.entries.map(\.id))
-                    return (page.entries.filter { !isKnown($0.id) }, present)
-                }
-                ids.append(contentsOf: page.entryRevisions.map(\.id))
-                if !page.more { break }
-            }
-            let wanted = ids.filter { !isKnown($0) }
-            for start in stride(from: 0, to: wanted.count, by: 500) {
-                var request = Spire_Api_Server_Entry_V1_SyncAuthorizedEntriesRequest()
-                request.ids = Array(wanted[start..<min(start + 500, wanted.count)])
-                try await requests.send(request)
-                while let page = try await responses.next() {
-                    news.append(contentsOf: page.entries)
-                    if !page.more { break }
-                }
-            }
-            try? await requests.finish()
-            return (news, Set(ids))
-        }
-    }
+    var entryCount: Int { entries.withLock { $0.count } }
+    var entryIDs: [String] { entries.withLock { $0.ids } }
 
     /// Has certificates of these entries signed. - Returns: how many came back good.
     func sign(_ ids: [String]) async throws -> Int {
         var good = 0
         for start in stride(from: 0, to: ids.count, by: parts.options.batch) {
-            var request = Spire_Api_Server_Svid_V1_BatchNewX509SVIDRequest()
-            request.params = ids[start..<min(start + parts.options.batch, ids.count)].map { id in
-                var item = Spire_Api_Server_Svid_V1_NewX509SVIDParams()
-                item.entryID = id
-                item.csr = Data(parts.workloadCSR)
-                return item
+            let requests = ids[start..<min(start + parts.options.batch, ids.count)].map {
+                X509Request(entryID: $0, csr: parts.workloadCSR)
             }
-            let answer = try await client.unary(SVIDMethods.batchNewX509SVID, request)
-            good += answer.results.reduce(0) { $0 + ($1.status.code == 0 && !$1.svid.certChain.isEmpty ? 1 : 0) }
+            for case .success in try await signed(requests) { good += 1 }
         }
         return good
     }
 
-    func close() async { await state.withLock { $0.client }?.close() }
-
-    /// What the original's agents ask for.
-    static var mask: Spire_Api_Types_EntryMask {
-        var mask = Spire_Api_Types_EntryMask()
-        mask.spiffeID = true
-        mask.selectors = true
-        mask.federatesWith = true
-        mask.admin = true
-        mask.downstream = true
-        mask.revisionNumber = true
-        mask.storeSvid = true
-        mask.hint = true
-        mask.createdAt = true
-        return mask
+    private func signed(_ requests: [X509Request]) async throws -> [Result<[[UInt8]], RPCStatus>] {
+        let before = renewals
+        do {
+            return try await client().signX509(requests, timeout: Self.patience)
+        } catch where renewals != before {
+            return try await client().signX509(requests, timeout: Self.patience)
+        }
     }
+
+    func close() async { await state.withLock { $0.client }?.close() }
 }

@@ -17,7 +17,7 @@ import Darwin
 
 let usage = """
     usage: spire-scale -admin SOCKET -bundle FILE.pem [-server HOST:PORT] [-trustDomain NAME] [-pid SERVER_PID]
-                       [-agents N] [-workloads N] [-mode poll|push] [-pollInterval S] [-idle S] [-churn N] [-seconds S]
+                       [-agents N] [-workloads N] [-mode poll|push] [-pollInterval S] [-settle S] [-idle S] [-churn N] [-seconds S]
                        [-renewals N] [-batch N] [-createBatch N] [-width N] [-threads N] [-sqlLog FILE]
     """
 

@@ -67,24 +67,30 @@ extension EntryIndex {
         }
         let isDeep = !isShared || now - state.lastDeepLook >= configuration.deepInterval
         let reading = try await read(
-            entriesAfter: state.entries.from(isDeep: isDeep), nodesAfter: state.nodes.from(isDeep: isDeep))
+            entriesAfter: state.entries.from(isDeep: isDeep), nodesAfter: state.nodes.from(isDeep: isDeep),
+            unless: state.mark)
         let (entries, nodes) = following.withLock { state in
             state.pendingEntries.formUnion(state.entries.take(reading.entries, isDeep: isDeep, now: now))
             state.pendingNodes.formUnion(state.nodes.take(reading.nodes, isDeep: isDeep, now: now))
             state.lastLook = now
             if isDeep { state.lastDeepLook = now }
+            state.mark = reading.mark
+            if !reading.isUnchanged { state.bundles = reading.bundles }
             return (state.pendingEntries, state.pendingNodes)
         }
-        if let bundles = reading.bundles { bundlesSeen?(bundles) }
+        // Unchanged is news too: what was read of them stays right.
+        if let bundles = reading.isUnchanged ? state.bundles : reading.bundles { bundlesSeen?(bundles) }
         if !entries.isEmpty { try await take(entries: entries) }
         if !nodes.isEmpty { try await take(nodes: nodes) }
         if now - state.lastSweep >= Self.sweepInterval { sweep(now) }
     }
 
     /// One look at the datastore.
-    private func read(entriesAfter: Int64, nodesAfter: Int64) async throws -> FeedReading {
+    private func read(
+        entriesAfter: Int64, nodesAfter: Int64, unless mark: FeedMark? = nil
+    ) async throws -> FeedReading {
         if let reader = store as? any FeedReader {
-            return try await reader.feed(entriesAfter: entriesAfter, nodesAfter: nodesAfter)
+            return try await reader.feed(entriesAfter: entriesAfter, nodesAfter: nodesAfter, unless: mark)
         }
         return FeedReading(
             entries: try await store.entryEvents(after: entriesAfter),

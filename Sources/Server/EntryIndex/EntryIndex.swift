@@ -23,6 +23,9 @@ package final class EntryIndex: AuthorizedEntries {
         var lastLook: Duration = .zero
         var lastDeepLook: Duration = .zero
         var lastSweep: Duration = .zero
+        /// Of the latest look that was taken in.
+        var mark: FeedMark?
+        var bundles: [BundleStamp]?
     }
 
     let store: any EntryReader & NodeReader & EventReader

@@ -4,13 +4,35 @@
 package struct FeedReading: Sendable {
     package var entries: [ChangeEvent]
     package var nodes: [ChangeEvent]
-    /// Every bundle; `nil` from a reader that does not look at them.
+    /// Every bundle; `nil` from a reader that does not look at them, and when nothing was committed since the mark.
     package var bundles: [BundleStamp]?
+    /// Where the database stood before the look; `nil` when it cannot say.
+    package var mark: FeedMark?
+    /// Nothing at all was committed since the mark that was handed in.
+    package var isUnchanged: Bool
 
-    package init(entries: [ChangeEvent], nodes: [ChangeEvent], bundles: [BundleStamp]? = nil) {
+    package init(
+        entries: [ChangeEvent], nodes: [ChangeEvent], bundles: [BundleStamp]? = nil, mark: FeedMark? = nil,
+        isUnchanged: Bool = false
+    ) {
         self.entries = entries
         self.nodes = nodes
         self.bundles = bundles
+        self.mark = mark
+        self.isUnchanged = isUnchanged
+    }
+}
+
+/// Names a state of a database, so that it can be asked at next to no cost whether anything was committed since, by
+/// whomever. Says something only to the datastore that gave it out.
+package struct FeedMark: Sendable, Hashable {
+    /// Which connection counts: another one begins anew.
+    package var counter: UInt64
+    package var value: Int64
+
+    package init(counter: UInt64, value: Int64) {
+        self.counter = counter
+        self.value = value
     }
 }
 
@@ -26,8 +48,17 @@ package struct BundleStamp: Sendable, Hashable {
     }
 }
 
-/// Reads everything a follower of changes needs in one transaction.
+/// Reads everything a follower of changes needs at once: one statement, or less.
 package protocol FeedReader: Sendable {
     /// Event rows with ids above the given ones, ascending, and the state of the bundles.
-    func feed(entriesAfter: Int64, nodesAfter: Int64) async throws -> FeedReading
+    ///
+    /// - Parameter mark: Of an earlier reading by the same follower, which has taken in what it brought and has not gone
+    ///   back since. If nothing was committed after it, nothing is read.
+    func feed(entriesAfter: Int64, nodesAfter: Int64, unless mark: FeedMark?) async throws -> FeedReading
+}
+
+extension FeedReader {
+    package func feed(entriesAfter: Int64, nodesAfter: Int64) async throws -> FeedReading {
+        try await feed(entriesAfter: entriesAfter, nodesAfter: nodesAfter, unless: nil)
+    }
 }

@@ -17,6 +17,8 @@ package struct Dialect: Sendable {
     package var orderedJoin: String
     /// Makes a UNION the whole of an IN's subquery, which some planners otherwise work out anew for every row.
     package var unionSubquery: @Sendable (String) -> String = { $0 }
+    /// A text column in a UNION of several tables, which some databases refuse when the tables' collations differ.
+    package var unionText: @Sendable (String) -> String = { $0 }
     /// Ends a SELECT whose rows are about to be changed.
     package var rowLock: String
     /// Whether `=` takes texts for equal that differ in case, accents or trailing spaces, so that what is found by an

@@ -15,12 +15,15 @@ package final class SQLDatastore: ChangeNotifier {
     let entryStatements: EntryStatements
     let nodeStatements: NodeStatements
     let bundleStatements: BundleStatements
+    let feedStatement: String
     let migrationIsDisabled: Bool
 
     package let localChanges: Watch<UInt64>
     let listener: (any ChangeListener)?
     let progress: ReplicaProgress?
     private let replica: ObservedPool?
+    /// Where the database is written; `pool` itself, except where that is a replica's.
+    let primary: ObservedPool
 
     package var eventsAppearInOrder: Bool { pool.dialect.commitsInOrder }
 
@@ -41,12 +44,14 @@ package final class SQLDatastore: ChangeNotifier {
         self.progress = replica?.progress
         self.listener = listener
         self.pool = ObservedPool(pool, instruments: configuration.instruments, time: time)
+        self.primary = self.pool
         self.time = time
         self.random = random
         self.logger = logger
         self.entryStatements = EntryStatements(pool.dialect)
         self.nodeStatements = NodeStatements(pool.dialect)
         self.bundleStatements = BundleStatements(pool.dialect)
+        self.feedStatement = FeedKind.statement(pool.dialect)
         self.migrationIsDisabled = configuration.disableMigration
         let migrator = Migrator(
             dialect: pool.dialect, isDisabled: configuration.disableMigration, now: SQLTime(time.now), logger: logger)
@@ -56,12 +61,14 @@ package final class SQLDatastore: ChangeNotifier {
     /// The same datastore over another pool.
     private init(_ other: SQLDatastore, pool: ObservedPool) {
         self.pool = pool
+        self.primary = other.pool
         self.time = other.time
         self.random = other.random
         self.logger = other.logger
         self.entryStatements = other.entryStatements
         self.nodeStatements = other.nodeStatements
         self.bundleStatements = other.bundleStatements
+        self.feedStatement = other.feedStatement
         self.migrationIsDisabled = other.migrationIsDisabled
         self.localChanges = other.localChanges
         self.listener = other.listener

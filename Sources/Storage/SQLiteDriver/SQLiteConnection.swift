@@ -72,6 +72,9 @@ final class SQLiteConnection: SQLConnection, @unchecked Sendable {
     var isInTransaction: Bool { sqlite3_get_autocommit(handle) == 0 }
     var changeCount: Int64 { sqlite3_total_changes64(handle) }
 
+    /// Looks at the log's header in shared memory; no table is read.
+    func dataVersion() throws -> Int64? { try number("PRAGMA data_version") }
+
     // MARK: Statements
 
     @discardableResult

@@ -71,6 +71,35 @@ import Testing
         #expect(index.counts.agents == 0)
     }
 
+    @Test("where the datastore can tell that nothing was committed nothing is read, and what was read stays vouched for")
+    func unchanged() async throws {
+        let store = FakeStore()
+        store.knowsItsState.withLock { $0 = true }
+        let clock = ManualClock()
+        let vouched = Mutex(0)
+        let index = EntryIndex(
+            store: store, trustDomain: "example.org", board: AgentBoard(time: clock, random: SeededRandom()),
+            bundlesSeen: { stamps in vouched.withLock { $0 += stamps.count } }, time: clock, logger: Logger(label: "test"))
+        try await index.load()
+        try await index.refresh()
+        let reads = store.feedReads.withLock { $0 }
+        for _ in 0..<5 { try await index.refresh() }
+        #expect(store.feedReads.withLock { $0 } == reads)
+        #expect(vouched.withLock { $0 } == 6)
+        store.set(.sample("/a", parent: "/agent", id: "a"))
+        store.failsEntries.withLock { $0 = true }
+        await #expect(throws: SpireError.self) { try await index.refresh() }
+        store.failsEntries.withLock { $0 = false }
+        // Nothing was committed since, but what failed is still to be done.
+        try await index.refresh()
+        #expect(store.feedReads.withLock { $0 } == reads + 1)
+        #expect(try await index.authorizedEntries(agentID: agent).map(\.id) == ["a"])
+        // A full load stands for itself: its first look reads.
+        try await index.load()
+        try await index.refresh()
+        #expect(store.feedReads.withLock { $0 } > reads + 1)
+    }
+
     @Test("a datastore that fails loses no change")
     func failure() async throws {
         let store = FakeStore()

@@ -6,7 +6,7 @@ import Synchronization
 import TestKit
 
 /// Entries, nodes and events in memory; events may be given out now and become visible later.
-final class FakeStore: EntryReader, NodeReader, EventReader, ChangeNotifier {
+final class FakeStore: EntryReader, NodeReader, EventReader, FeedReader, ChangeNotifier {
     private struct State {
         var entries: [String: RegistrationEntry] = [:]
         var nodes: [String: AttestedNode] = [:]
@@ -20,6 +20,9 @@ final class FakeStore: EntryReader, NodeReader, EventReader, ChangeNotifier {
     }
 
     private let state = Mutex(State())
+    /// Whether the store can tell that nothing was committed, and how often it was read because something was.
+    let knowsItsState = Mutex(false)
+    let feedReads = Mutex(0)
     let failsEntries = Mutex(false)
     let localChanges = Watch<UInt64>(0)
     let eventsAppearInOrder = false
@@ -98,6 +101,20 @@ final class FakeStore: EntryReader, NodeReader, EventReader, ChangeNotifier {
             return Self.events(state.nodeEvents, eventID, [])
         }
     }
+
+    func feed(entriesAfter: Int64, nodesAfter: Int64, unless mark: FeedMark?) async throws -> FeedReading {
+        let current = state.withLock { state -> FeedMark? in
+            Self.appear(&state)
+            guard knowsItsState.withLock({ $0 }) else { return nil }
+            return FeedMark(counter: 1, value: Int64(state.entryEvents.count + state.nodeEvents.count))
+        }
+        if let current, current == mark { return FeedReading(entries: [], nodes: [], mark: mark, isUnchanged: true) }
+        feedReads.withLock { $0 += 1 }
+        return FeedReading(
+            entries: try await entryEvents(after: entriesAfter), nodes: try await nodeEvents(after: nodesAfter),
+            bundles: [BundleStamp(trustDomainID: "spiffe://example.org", stamp: "1")], mark: current)
+    }
+
     func latestEntryEventID() async throws -> Int64 { state.withLock { $0.entryEvents.keys.max() ?? 0 } }
     func latestNodeEventID() async throws -> Int64 { state.withLock { $0.nodeEvents.keys.max() ?? 0 } }
     func pruneEvents(olderThan cutoff: Int64) async throws {}

@@ -20,23 +20,4 @@ struct MySQLSharedTests {
         try await check.run(stores)
         for store in stores { await store.close() }
     }
-
-    @Test("what one server changes the others hear of", .timeLimit(.minutes(1)))
-    func hearing() async throws {
-        let database = try ThrowawayServer.shared(.mariadb).createDatabase()
-        let writer = try await openStore(database)
-        let follower = try await openStore(database)
-        let listening = Task { try await follower.followOtherServers(pollInterval: .milliseconds(900)) }
-        var changes = follower.localChanges.changes().makeAsyncIterator()
-        _ = await changes.next()
-        for number in 0..<3 {
-            try await writer.add(.sample("/w\(number)"))
-            #expect(await changes.next() != nil)
-        }
-        #expect(try await follower.countEntries(EntryFilter()) == 3)
-        listening.cancel()
-        _ = await listening.result
-        await writer.close()
-        await follower.close()
-    }
 }

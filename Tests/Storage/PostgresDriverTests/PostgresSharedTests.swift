@@ -26,8 +26,7 @@ struct PostgresSharedTests {
         let database = try ThrowawayServer.shared(.postgres).createDatabase()
         let writer = try await openStore(database)
         let follower = try await openStore(database)
-        // By announcement alone: the next poll is an hour away.
-        let listening = Task { try await follower.followOtherServers(pollInterval: .seconds(3600)) }
+        let listening = Task { try await follower.followOtherServers() }
         var changes = follower.localChanges.changes().makeAsyncIterator()
         _ = await changes.next()
         for number in 0..<3 {

@@ -25,11 +25,15 @@ struct Scratch {
 
     func remove() { shell("rm -rf \(path)") }
 
-    func open(_ name: String = "datastore.sqlite3", disableMigration: Bool = false) async throws -> SQLDatastore {
+    func open(
+        _ name: String = "datastore.sqlite3", disableMigration: Bool = false, statements: StatementLog? = nil
+    ) async throws -> SQLDatastore {
         var configuration = SQLDatastoreConfiguration(connectionString: path + "/" + name)
         configuration.disableMigration = disableMigration
+        configuration.logSQL = statements != nil
         return try await SQLiteDatastore.open(
-            configuration, time: ManualClock(), random: SystemRandom(), logger: Logger(label: "test"))
+            configuration, time: ManualClock(), random: SystemRandom(),
+            logger: statements?.logger ?? Logger(label: "test"))
     }
 
     /// Runs statements on a file by the sqlite3 program and returns what it printed.

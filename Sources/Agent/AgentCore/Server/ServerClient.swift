@@ -48,6 +48,11 @@ package final class ServerClient: IdentityServer {
         await old.close()
     }
 
+    /// Makes a call this client has no words for: load generators attest by it.
+    package func withClient<Result>(_ body: (RPCClient) async throws -> Result) async throws -> Result {
+        try await current.run(body)
+    }
+
     /// Ends the connection for good.
     package func close() async { await current.close() }
 

@@ -28,10 +28,13 @@ extension SQLDatastore: FederationStore {
 
     package func listFederationRelationships(page: PageRequest?) async throws -> Page<FederationRelationship> {
         let range = try RowRange(page, pool.dialect)
+        let values: [SQLValue] = [.integer(range.after ?? 0), .integer(Int64(range.limit ?? Int(Int32.max)))]
+        // Servers ask every few seconds, and most have none: that is one statement.
+        let isEmpty = try await pool.look { [self] in try !$0.exists(bundleStatements.listRelationships, values) }
+        if isEmpty { return Page([], nextToken: range.nextToken(nil)) }
         return try await pool.read { [self] connection in
             var found: [FederationRelationship] = []
             var last: Int64?
-            let values: [SQLValue] = [.integer(range.after ?? 0), .integer(Int64(range.limit ?? Int(Int32.max)))]
             try connection.query(bundleStatements.listRelationships, values) { row in
                 last = row.integer(0)
                 found.append(try Self.relationship(row))

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+package import Datastore
 import Groundwork
 import Synchronization
 
@@ -15,6 +16,28 @@ package final class GroupCommitPool: SQLPool {
         var idle: [any SQLConnection] = []
         var isClosed = false
     }
+    /// The connection that tells whether anything was committed.
+    private struct Watcher {
+        var connection: (any SQLConnection)?
+        var counter: UInt64 = 0
+        var isClosed = false
+
+        mutating func ask(_ open: () throws -> any SQLConnection) throws -> FeedMark? {
+            if isClosed { throw GroupCommitPool.closed }
+            let connection = try connection ?? open()
+            if self.connection == nil {
+                self.connection = connection
+                counter += 1
+            }
+            do {
+                return try connection.dataVersion().map { FeedMark(counter: counter, value: $0) }
+            } catch {
+                connection.close()
+                self.connection = nil
+                throw error
+            }
+        }
+    }
 
     package let dialect: Dialect
     private let writer: any SQLConnection
@@ -23,6 +46,7 @@ package final class GroupCommitPool: SQLPool {
     private let readerLane: BlockingLane
     private let writers = Mutex(Writers())
     private let readers = Mutex(Readers())
+    private let watcher = Mutex(Watcher())
 
     /// Most writes that share a transaction: bounds how long the first of them waits.
     private static let groupLimit = 512
@@ -46,12 +70,41 @@ package final class GroupCommitPool: SQLPool {
         _ body: @escaping @Sendable (any SQLConnection) throws -> Result
     ) async throws -> Result {
         guard let openReader else { return try await write { connection, _ in try body(connection) } }
+        return try await onReader(openReader) { connection in
+            try connection.begin(.read)
+            defer { connection.rollback() }
+            return try body(connection)
+        }
+    }
+
+    package func look<Result: Sendable>(
+        _ body: @escaping @Sendable (any SQLConnection) throws -> Result
+    ) async throws -> Result {
+        guard let openReader else { return try await read(body) }
+        return try await onReader(openReader, body)
+    }
+
+    /// Asks the same connection every time, because each counts for itself.
+    package func mark() async throws -> FeedMark? {
+        guard let openReader else { return nil }
         return try await readerLane.run { [self] in
             do {
-                let connection = try takeReader(openReader)
+                // The question takes microseconds, so the lock may be held meanwhile.
+                return try watcher.withLock { try $0.ask(openReader) }
+            } catch {
+                throw StoreFailure.mapped(error)
+            }
+        }
+    }
+
+    private func onReader<Result: Sendable>(
+        _ open: @escaping @Sendable () throws -> any SQLConnection,
+        _ body: @escaping @Sendable (any SQLConnection) throws -> Result
+    ) async throws -> Result {
+        try await readerLane.run { [self] in
+            do {
+                let connection = try takeReader(open)
                 defer { putBack(connection) }
-                try connection.begin(.read)
-                defer { connection.rollback() }
                 return try body(connection)
             } catch {
                 throw StoreFailure.mapped(error)
@@ -81,6 +134,11 @@ package final class GroupCommitPool: SQLPool {
         writers.withLock { $0.isClosed = true }
         readers.withLock { $0.isClosed = true }
         try? await writerLane.run { [writer] in writer.close() }
+        watcher.withLock { watcher in
+            watcher.isClosed = true
+            watcher.connection?.close()
+            watcher.connection = nil
+        }
         let idle = readers.withLock { state in
             let idle = state.idle
             state.idle = []

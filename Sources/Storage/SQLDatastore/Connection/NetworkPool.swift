@@ -95,6 +95,12 @@ package final class NetworkPool: SQLPool {
         }
     }
 
+    package func look<Result: Sendable>(
+        _ body: @escaping @Sendable (any SQLConnection) throws -> Result
+    ) async throws -> Result {
+        try await persistently { [self] in try lease(body) }
+    }
+
     /// Reads without trying again, if the database shows everything up to `position`; else answers `nil`.
     /// - Throws: `SQLFailure` when the database cannot be read.
     func readOnce<Result: Sendable>(

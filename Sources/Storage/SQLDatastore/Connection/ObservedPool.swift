@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import Datastore
 import Groundwork
 import Synchronization
 import Telemetry
@@ -31,6 +32,16 @@ struct ObservedPool: Sendable {
         guard instruments.isOn else { return try await bare.read(body) }
         return try await observe(function) { try await bare.read(body) }
     }
+
+    func look<Result: Sendable>(
+        _ body: @escaping @Sendable (any SQLConnection) throws -> Result, function: StaticString = #function
+    ) async throws -> Result {
+        guard instruments.isOn else { return try await bare.look(body) }
+        return try await observe(function) { try await bare.look(body) }
+    }
+
+    /// Reads nothing that is stored, and so is no operation of its own.
+    func mark() async throws -> FeedMark? { try await bare.mark() }
 
     @discardableResult
     func write<Result: Sendable>(

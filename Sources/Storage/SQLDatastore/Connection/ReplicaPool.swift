@@ -11,6 +11,8 @@ package final class ReplicaProgress: Sendable {
         var seen: String?
         /// Grows whenever something was seen whose position is not known.
         var unknowns = 0
+        /// What the latest look at the feed brought.
+        var feed: Int?
     }
 
     private let later: @Sendable (String, String) -> String
@@ -28,6 +30,14 @@ package final class ReplicaProgress: Sendable {
                 return
             }
             if let seen = state.seen { state.seen = later(seen, position) }
+        }
+    }
+
+    /// Whether a look at the feed brought something else than the one before.
+    func isNews(_ feed: Int) -> Bool {
+        state.withLock { state in
+            defer { state.feed = feed }
+            return state.feed != feed
         }
     }
 

@@ -42,6 +42,9 @@ package protocol SQLConnection: AnyObject, Sendable {
     func position() throws -> String?
     /// Whether this connection, to a replica, shows everything up to `position`.
     func hasReached(_ position: String) throws -> Bool
+    /// Differs from what this connection said before exactly when another connection, of whomever, has committed since;
+    /// `nil` where the database does not tell.
+    func dataVersion() throws -> Int64?
 }
 
 /// What databases with one writer, or without replicas, need not do.
@@ -53,6 +56,7 @@ extension SQLConnection {
     package func outcome(of ticket: String) throws -> Bool? { nil }
     package func position() throws -> String? { nil }
     package func hasReached(_ position: String) throws -> Bool { false }
+    package func dataVersion() throws -> Int64? { nil }
 }
 
 package enum SQLTransactionKind: Sendable {

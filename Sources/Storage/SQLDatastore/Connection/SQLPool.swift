@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
+package import Datastore
+
 /// Connections to one database and the rules by which transactions share them.
 package protocol SQLPool: Sendable {
     var dialect: Dialect { get }
@@ -8,6 +10,14 @@ package protocol SQLPool: Sendable {
     func read<Result: Sendable>(
         _ body: @escaping @Sendable (any SQLConnection) throws -> Result
     ) async throws -> Result
+
+    /// Runs `body`, which is one reading statement and so needs no transaction around it.
+    func look<Result: Sendable>(
+        _ body: @escaping @Sendable (any SQLConnection) throws -> Result
+    ) async throws -> Result
+
+    /// Names the database's state, so that a later one can be compared with it; `nil` where only reading tells.
+    func mark() async throws -> FeedMark?
 
     /// Runs `body` in a write transaction and returns when it is committed.
     ///
@@ -20,6 +30,16 @@ package protocol SQLPool: Sendable {
 
     /// Waits for what was accepted and closes every connection; later calls fail with `unavailable`.
     func close() async
+}
+
+extension SQLPool {
+    package func look<Result: Sendable>(
+        _ body: @escaping @Sendable (any SQLConnection) throws -> Result
+    ) async throws -> Result {
+        try await read(body)
+    }
+
+    package func mark() async throws -> FeedMark? { nil }
 }
 
 /// How much a write may rely on being alone.

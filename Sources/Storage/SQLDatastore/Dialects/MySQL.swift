@@ -12,6 +12,7 @@ extension Dialect {
         access: { index in " FORCE INDEX (\(index ?? "PRIMARY"))" },
         orderedJoin: "STRAIGHT_JOIN",
         unionSubquery: { union in "SELECT x.registered_entry_id FROM (\(union)) AS x" },
+        unionText: { "CONVERT(\($0) USING utf8mb4) COLLATE utf8mb4_bin" },
         rowLock: " FOR UPDATE",
         comparesLoosely: true,
         isRemote: true,

@@ -12,22 +12,13 @@ package protocol ChangeListener: Sendable {
 }
 
 extension SQLDatastore {
-    /// Tells this process's followers of what other servers on the database have changed: at once where the database
-    /// announces it, and within `pollInterval` for servers that do not announce. Runs until cancelled.
-    package func followOtherServers(pollInterval: Duration = .milliseconds(900)) async throws {
-        guard pool.dialect.isRemote else {
-            // The database is this process's own.
+    /// Tells this process's followers at once of what other servers on the database have changed, where the database
+    /// announces it. Where it does not, and of servers that announce nothing, followers learn by looking at the feed.
+    /// Runs until cancelled.
+    package func followOtherServers() async throws {
+        guard let listener else {
             while true { try await time.sleep(for: .seconds(86_400)) }
         }
-        try await withThrowingTaskGroup(of: Void.self) { group in
-            if let listener { group.addTask { [self] in try await follow(listener) } }
-            group.addTask { [self] in try await poll(every: pollInterval) }
-            defer { group.cancelAll() }
-            try await group.next()
-        }
-    }
-
-    private func follow(_ listener: any ChangeListener) async throws {
         while true {
             do {
                 try await listener.listen { [self] position in
@@ -40,31 +31,4 @@ extension SQLDatastore {
             try await time.sleep(for: .seconds(1))
         }
     }
-
-    private func poll(every interval: Duration) async throws {
-        var known: [Int64]?
-        while true {
-            try await time.sleep(for: interval)
-            do {
-                let latest = try await pool.read { connection in
-                    var latest: [Int64] = []
-                    try connection.query(Self.latestEvents, []) { latest = [$0.integer(0), $0.integer(1)] }
-                    return latest
-                }
-                // At the first look too: something may have happened before.
-                if known != latest {
-                    progress?.note(nil)
-                    localChanges.update { $0 &+= 1 }
-                }
-                known = latest
-            } catch is SpireError {
-                // The database is away; whoever needs it says so.
-            }
-        }
-    }
-
-    private static let latestEvents = """
-        SELECT (SELECT MAX(id) FROM registered_entries_events) AS entries, \
-        (SELECT MAX(id) FROM attested_node_entries_events) AS nodes
-        """
 }
