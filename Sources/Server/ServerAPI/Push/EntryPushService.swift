@@ -53,32 +53,59 @@ package struct EntryPushService: APIService {
             throw APIFailure(.internal, "caller ID is not of this trust domain")
         }
         defer { follower.end() }
-        // From here on changes of the agent's record ring; one between the call's admission and here did not.
-        try await recheck(call)
         var session = PushSession(
             self, follower, responses, mask: EntryMask(request.hasOutputMask ? request.outputMask : nil), call)
-        try await session.start(request)
+        session = try await Self.apart { [session] in
+            // From here on changes of the agent's record ring; one between the call's admission and here did not.
+            try await recheck(call)
+            var session = session
+            try await session.start(request)
+            return session
+        }
         var clock = CheckClock()
         while true {
             let left = try lifeLeft(call)
             _ = try await follower.wait(atMost: min(left, clock.wait(time.uptime)), on: time)
             _ = try lifeLeft(call)
-            let isCheckDue = clock.isDue(time.uptime)
-            let news = follower.news(withDigest: isCheckDue)
-            if news.isSuperseded { throw RPCStatus(.aborted, "a newer stream of this agent took this one's place") }
-            if news.concernsAgent { try await recheck(call) }
-            if case .unknown = news.entries {
-                try await session.restart()
-                clock.checked()
-                continue
+            (session, clock) = try await Self.apart { [session, clock] in
+                var (session, clock) = (session, clock)
+                try await tell(follower, &session, &clock, call)
+                return (session, clock)
             }
-            let isNews = if case .some = news.entries { true } else { false }
-            if isNews || !news.bundles.isEmpty || (isCheckDue && news.digest != nil) {
-                try await session.send(news)
-            }
-            if isCheckDue, news.digest != nil { clock.checked() } else if isNews || news.wantsCheck || isCheckDue {
-                clock.changed(time.uptime)
-            }
+        }
+    }
+
+    /// Sends what there is to be said after a wait.
+    private func tell(
+        _ follower: AgentFollower, _ session: inout PushSession, _ clock: inout CheckClock, _ call: Call
+    ) async throws {
+        let isCheckDue = clock.isDue(time.uptime)
+        let news = follower.news(withDigest: isCheckDue)
+        if news.isSuperseded { throw RPCStatus(.aborted, "a newer stream of this agent took this one's place") }
+        if news.concernsAgent { try await recheck(call) }
+        if case .unknown = news.entries {
+            try await session.restart()
+            clock.checked()
+            return
+        }
+        let isNews = if case .some = news.entries { true } else { false }
+        if isNews || !news.bundles.isEmpty || (isCheckDue && news.digest != nil) {
+            try await session.send(news)
+        }
+        if isCheckDue, news.digest != nil { clock.checked() } else if isNews || news.wantsCheck || isCheckDue {
+            clock.changed(time.uptime)
+        }
+    }
+
+    /// Does some work in a task of its own, whose memory goes with it. A task keeps the room its deepest call needed for as
+    /// long as it lives, and a stream's lives for days in which it only waits.
+    private static func apart<Result: Sendable>(
+        _ work: @escaping @Sendable () async throws -> Result
+    ) async throws -> Result {
+        try await withThrowingTaskGroup(of: Result.self) { group in
+            group.addTask { try await work() }
+            guard let result = try await group.next() else { throw CancellationError() }
+            return result
         }
     }
 
