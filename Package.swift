@@ -76,8 +76,8 @@ let house: [Wing] = [
             needs: nio + ["NIOSSL", "NIOTLS", "X509", "SwiftASN1", "SwiftProtobuf", "Logging"], tests: true,
             testUses: ["TestKit", "Issuance"], touchesC: true),
         Module(
-            "Web", uses: ["Wire", "Telemetry", "Groundwork", "SPIFFE", "SPIFFETLS"],
-            needs: nio + ["NIOHTTP1", "NIOSSL", "X509", "Logging"], tests: true, testUses: ["TestKit", "Issuance"]),
+            "Web", uses: ["RPC", "Wire", "Telemetry", "TelemetryProtos", "Groundwork", "SPIFFE", "SPIFFETLS"],
+            needs: nio + ["NIOHTTP1", "NIOSSL", "X509", "SwiftProtobuf", "Logging"], tests: true, testUses: ["TestKit", "Issuance"]),
     ]),
     Wing("Plugins", [
         Module("PluginAPI", uses: ["Groundwork", "Telemetry", "SPIFFE", "Issuance"], needs: ["Logging"]),

@@ -4,10 +4,13 @@ import json
 import os
 import pathlib
 import re
+import select
 import shutil
 import signal
 import socket
+import ssl
 import subprocess
+import threading
 import time
 import urllib.error
 import urllib.request
@@ -225,42 +228,135 @@ telemetry {{
         wait_for(dumped, "the dump")
 
 
-def test_traces_reach_a_foreign_collector_from_agent_to_datastore(make_server, make_agent, tmp_path):
+@pytest.fixture
+def collector(tmp_path):
+    """A foreign collector: the ports it takes OTLP on over gRPC and HTTP, and what it has printed."""
     rotel = pytest.importorskip("rotel")
-    collector = pathlib.Path(rotel.__file__).parent / "rotel-agent"
+    program = pathlib.Path(rotel.__file__).parent / "rotel-agent"
     grpc, http, log = free_port(), free_port(), tmp_path / "collector.log"
     with open(log, "wb") as out:
         process = subprocess.Popen(
-            [collector, "start", "--otlp-grpc-endpoint", f"127.0.0.1:{grpc}", "--otlp-http-endpoint", f"127.0.0.1:{http}",
+            [program, "start", "--otlp-grpc-endpoint", f"127.0.0.1:{grpc}", "--otlp-http-endpoint", f"127.0.0.1:{http}",
              "--exporter", "blackhole", "--debug-log", "traces", "--debug-log-verbosity", "detailed"], stdout=out, stderr=out)
     try:
         wait_for(lambda: socket.socket().connect_ex(("127.0.0.1", grpc)) == 0, "the collector")
-        settings = f'telemetry {{ OpenTelemetry {{ endpoint = "127.0.0.1:{grpc}" }} }}'
-        server = make_server()
-        add(server, settings)
-        server.start()
-        agent = make_agent(server, settings=SYNC_EVERY_SECOND)
-        add(agent, settings)
-        agent.start(server.token("spiffe://example.org/node"))
-        server.entry("spiffe://example.org/w")
-        agent.wait_identity("spiffe://example.org/w")
-
-        def whole_trace():
-            text = re.sub(r"\x1b\[[0-9;]*m", "", log.read_text(errors="replace"))
-            spans = re.split(r"Span #\d+", text)[1:]
-            by_trace = {}
-            for span in spans:
-                trace = re.search(r"Trace ID\s*: (\S+)", span)
-                name = re.search(r"Name\s*: (.+)", span)
-                if trace and name:
-                    by_trace.setdefault(trace.group(1), set()).add(name.group(1).strip())
-            return any(
-                any("agent.synchronize" in n for n in names) and any("SyncAuthorizedEntries" in n for n in names)
-                and any("datastore." in n for n in names) for names in by_trace.values())
-        wait_for(whole_trace, "a trace from the agent to the datastore", timeout=30)
+        yield grpc, http, lambda: re.sub(r"\x1b\[[0-9;]*m", "", log.read_text(errors="replace"))
     finally:
         process.kill()
         process.wait()
+
+
+def test_traces_reach_a_foreign_collector_from_agent_to_datastore(make_server, make_agent, collector):
+    grpc, _, printed = collector
+    settings = f'telemetry {{ OpenTelemetry {{ endpoint = "127.0.0.1:{grpc}" }} }}'
+    server = make_server()
+    add(server, settings)
+    server.start()
+    agent = make_agent(server, settings=SYNC_EVERY_SECOND)
+    add(agent, settings)
+    agent.start(server.token("spiffe://example.org/node"))
+    server.entry("spiffe://example.org/w")
+    agent.wait_identity("spiffe://example.org/w")
+
+    def whole_trace():
+        spans = re.split(r"Span #\d+", printed())[1:]
+        by_trace = {}
+        for span in spans:
+            trace = re.search(r"Trace ID\s*: (\S+)", span)
+            name = re.search(r"Name\s*: (.+)", span)
+            if trace and name:
+                by_trace.setdefault(trace.group(1), set()).add(name.group(1).strip())
+        return any(
+            any("agent.synchronize" in n for n in names) and any("SyncAuthorizedEntries" in n for n in names)
+            and any("datastore." in n for n in names) for names in by_trace.values())
+    wait_for(whole_trace, "a trace from the agent to the datastore", timeout=30)
+
+
+class TLSFront:
+    """Takes TLS off connections to a port, for programs that speak none; keeps the first bytes of each."""
+
+    def __init__(self, folder, port):
+        self.port, self.seen, self.protocols = port, [], []
+        self.ca = folder / "front.pem"
+        key = folder / "front.key"
+        made = openssl("req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-keyout", key,
+                       "-out", self.ca, "-days", "2", "-subj", "/CN=collector", "-addext", "subjectAltName=DNS:localhost")
+        assert made.returncode == 0, made.stderr
+        self.context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        self.context.load_cert_chain(self.ca, key)
+        self.context.set_alpn_protocols(["h2", "http/1.1"])
+        self.listener = socket.create_server(("127.0.0.1", 0))
+        self.address = f"https://localhost:{self.listener.getsockname()[1]}"
+        threading.Thread(target=self.accept, daemon=True).start()
+
+    def accept(self):
+        while True:
+            try:
+                plain, _ = self.listener.accept()
+            except OSError:
+                return
+            threading.Thread(target=self.serve, args=(plain,), daemon=True).start()
+
+    def serve(self, plain):
+        try:
+            with self.context.wrap_socket(plain, server_side=True) as outer:
+                self.protocols.append(outer.selected_alpn_protocol())
+                with socket.create_connection(("127.0.0.1", self.port)) as inner:
+                    outer.setblocking(False)
+                    while True:
+                        ready = [outer] if outer.pending() else select.select([outer, inner], [], [])[0]
+                        for source in ready:
+                            try:
+                                piece = source.recv(65536)
+                            except ssl.SSLWantReadError:
+                                continue
+                            if not piece:
+                                return
+                            if source is inner:
+                                outer.setblocking(True)
+                                outer.sendall(piece)
+                                outer.setblocking(False)
+                            else:
+                                self.seen.append(piece)
+                                inner.sendall(piece)
+        except OSError:
+            return
+
+
+@pytest.mark.parametrize("protocol, tls", [("http", False), ("http", True), ("grpc", True)])
+def test_traces_are_sent_over_http_and_tls(make_server, collector, tmp_path, protocol, tls):
+    grpc, http, printed = collector
+    port = http if protocol == "http" else grpc
+    front = TLSFront(tmp_path, port) if tls else None
+    server = make_server()
+    add(server, f'''telemetry {{ OpenTelemetry {{
+        endpoint = "{front.address if tls else f"http://127.0.0.1:{port}"}"
+        protocol = "{protocol}"
+        ca_file = "{front.ca if tls else ""}"
+        headers = ["x-tenant=a=b c"]
+    }} }}''')
+    server.start()
+    server.entry("spiffe://example.org/w", parent="spiffe://example.org/node")
+    wait_for(lambda: "BatchCreateEntry" in printed() and "datastore.createEntr" in printed(), "the spans")
+    assert "Traces cannot be sent" not in server.log()
+    if tls:
+        assert set(front.protocols) == {"h2" if protocol == "grpc" else "http/1.1"}
+    if protocol == "http" and tls:
+        sent = b"".join(front.seen)
+        assert sent.startswith(b"POST /v1/traces HTTP/1.1\r\n") and b"x-tenant: a=b c\r\n" in sent
+    assert server.stop() == 0
+
+
+@pytest.mark.parametrize("protocol", ["http", "grpc"])
+def test_a_collector_nobody_vouches_for_gets_no_traces(make_server, tmp_path, protocol):
+    port = free_port()
+    front = TLSFront(tmp_path, port)
+    server = make_server()
+    add(server, f'telemetry {{ OpenTelemetry {{ endpoint = "{front.address}" protocol = "{protocol}" headers = ["authorization=secret"] }} }}')
+    server.start()
+    server.entry("spiffe://example.org/w", parent="spiffe://example.org/node")
+    wait_for(lambda: "Traces cannot be sent" in server.log(), "the warning")
+    assert front.seen == [] and "secret" not in server.log()
 
 
 def test_a_collector_that_is_away_hinders_nobody(make_server):

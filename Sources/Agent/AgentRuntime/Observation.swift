@@ -91,8 +91,9 @@ struct AgentObservation: Sendable {
         }
         if let traces = config.telemetry.traces {
             let exporter = SpanExporter(
-                instruments.tracer, endpoint: traces.endpoint, service: "spire-agent", version: Version.number,
-                group: group, time: time, logger: logs.logger)
+                instruments.tracer,
+                over: try traces.transport(userAgent: "spire-agent/\(Version.number)", group: group),
+                service: "spire-agent", version: Version.number, time: time, logger: logs.logger)
             services.append(Observing({ await exporter.run() }, last: { await exporter.finish() }))
         }
         if config.healthChecks.isEnabled {

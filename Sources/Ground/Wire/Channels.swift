@@ -4,6 +4,7 @@ package import NIOCore
 import NIOPosix
 import NIOSSL
 package import RPC
+import SPIFFETLS
 package import X509
 
 #if canImport(Glibc)
@@ -59,6 +60,47 @@ package enum Channels {
                 .channelOption(.tcpOption(.tcp_nodelay), value: 1)
                 .connect(host: host, port: port)
                 .flatMapErrorThrowing { throw DialError.failure("tcp", address, $0) }
+        }
+    }
+
+    /// A client of a server over TLS that has a certificate for its host name, as on the web.
+    ///
+    /// - Parameter roots: Who may vouch for it; `nil` for whom the machine trusts.
+    package static func web(
+        host: String, port: Int, roots: [Certificate]?, group: any EventLoopGroup,
+        configuration: RPCClientConfiguration = RPCClientConfiguration()
+    ) -> RPCClient {
+        let address = host.contains(":") ? "[\(host)]:\(port)" : "\(host):\(port)"
+        var configuration = configuration
+        configuration.scheme = "https"
+        if configuration.authority == RPCClientConfiguration().authority { configuration.authority = address }
+        var options = TLSOptions()
+        options.applicationProtocols = ["h2"]
+        let tls = ClientTLS.serverOnlyWeb(hostName: host, roots: roots, options: options)
+        let timeout = configuration.connectTimeout
+        return RPCClient(group: group, configuration: configuration) { loop in
+            let shaken = loop.makePromise(of: Void.self)
+            return ClientBootstrap(group: loop)
+                .connectTimeout(timeout)
+                .channelOption(.tcpOption(.tcp_nodelay), value: 1)
+                .channelInitializer { channel in
+                    channel.eventLoop.makeCompletedFuture {
+                        let pipeline = channel.pipeline.syncOperations
+                        try tls.addHandlers(to: pipeline)
+                        try pipeline.addHandler(HandshakeHandler(timeout: timeout) { shaken.completeWith($0) })
+                    }
+                }
+                .connect(host: host, port: port)
+                .flatMapErrorThrowing { error in
+                    shaken.fail(error)
+                    throw DialError.failure("tcp", address, error)
+                }
+                .flatMap { channel in
+                    shaken.futureResult.map { channel }.flatMapErrorThrowing { error in
+                        channel.close(promise: nil)
+                        throw ConnectFailure(.handshake, "\(error)")
+                    }
+                }
         }
     }
 

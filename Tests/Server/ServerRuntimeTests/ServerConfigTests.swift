@@ -225,7 +225,15 @@ import Testing
     @Test("where traces go is checked: an address and a part of a whole", arguments: [
         ("endpoint = \"127.0.0.1:4317\"", true), ("endpoint = \"http://collector:4317/\"\n sample_ratio = 0.25", true),
         ("endpoint = \"[::1]:4317\"\n sample_ratio = \"0\"", true), ("", false), ("endpoint = \"collector\"", false),
-        ("endpoint = \"https://collector:4317\"", false), ("endpoint = \"a:0\"", false),
+        ("endpoint = \"https://collector:4317\"", true), ("endpoint = \"a:0\"", false),
+        ("endpoint = \"https://collector\"\n protocol = \"http\"\n ca_file = \"ca.pem\"", true),
+        ("endpoint = \"http://collector/otlp/v1/traces\"\n protocol = \"http/protobuf\"", true),
+        ("endpoint = \"http://collector/otlp/v1/traces\"", false), ("endpoint = \"https://u:p@collector\"", false),
+        ("endpoint = \"a:1\"\n protocol = \"udp\"", false), ("endpoint = \"a:1\"\n ca_file = \"ca.pem\"", false),
+        ("endpoint = \"a:1\"\n headers = [\"authorization=Bearer x\", \"x-scope=a=b\"]", true),
+        ("endpoint = \"a:1\"\n headers = [\"authorization\"]", false),
+        ("endpoint = \"a:1\"\n headers = [\"content-type=text/plain\"]", false),
+        ("endpoint = \"a:1\"\n headers = [\"a=b\\nc: d\"]", false),
         ("endpoint = \"a:1\"\n sample_ratio = 1.5", false), ("endpoint = \"a:1\"\n sample_ratio = \"all\"", false),
         ("endpoint = \"a:1\"\n nonsense = 1", false),
     ])

@@ -15,7 +15,7 @@ extension TelemetryConfig {
             config.inMemory = inMemory.bool("enabled")?.value ?? true
             inMemory.finish(section: "InMem")
         }
-        config.traces = block.block("OpenTelemetry").flatMap(traces)
+        config.traces = block.block("OpenTelemetry").flatMap(Traces.decode)
         config.metricPrefix = block.string("MetricPrefix")?.value ?? ""
         config.enablesTrustDomainLabel = block.bool("EnableTrustDomainLabel")?.value ?? false
         config.enablesHostnameLabel = block.bool("EnableHostnameLabel")?.value ?? true
@@ -25,33 +25,6 @@ extension TelemetryConfig {
         config.blockedLabels = block.strings("BlockedLabels")?.value ?? []
         block.finish(section: "telemetry", isTolerant: true)
         return config
-    }
-
-    private static func traces(_ block: HCLBlock) -> Traces? {
-        let endpoint = block.string("endpoint")
-        let ratio = block.string("sample_ratio")
-        block.finish(section: "OpenTelemetry")
-        var address = endpoint?.value ?? ""
-        if address.hasPrefix("http://") { address = String(address.dropFirst(7)) }
-        if address.hasSuffix("/") { address.removeLast() }
-        guard let colon = address.lastIndex(of: ":"), let port = UInt16(address[address.index(after: colon)...]),
-            port > 0, !address.contains("/")
-        else {
-            block.diagnostics.report(
-                .invalid, key: block.fullName("endpoint"),
-                "OpenTelemetry.endpoint must be the host:port of a collector that takes OTLP over gRPC without TLS, such as 127.0.0.1:4317",
-                at: endpoint?.position ?? block.position)
-            return nil
-        }
-        let kept: Double? = if let ratio { Double(ratio.value) } else { 1 }
-        guard let kept, (0...1).contains(kept) else {
-            block.diagnostics.report(
-                .invalid, key: block.fullName("sample_ratio"), "OpenTelemetry.sample_ratio must be a number from 0 to 1",
-                at: ratio?.position ?? block.position)
-            return nil
-        }
-        return Traces(
-            endpoint: Endpoint(host: HostText.withoutBrackets(String(address[..<colon])), port: Int(port)), ratio: kept)
     }
 
     private static func sink(_ block: HCLBlock, section: String) -> Sink {

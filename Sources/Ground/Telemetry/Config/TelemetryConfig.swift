@@ -43,10 +43,28 @@ package struct TelemetryConfig: Sendable, Hashable {
         }
     }
 
+    /// A header of HTTP or gRPC, its name in lower case. It does not print: its value may be a secret.
+    package struct Header: Sendable, Hashable, CustomStringConvertible, CustomReflectable {
+        package let name: String
+        package let value: String
+        package var description: String { name }
+        package var customMirror: Mirror { Mirror(self, children: []) }
+    }
+
     /// `OpenTelemetry`, ours: where traces go.
     package struct Traces: Sendable, Hashable {
-        /// A collector that speaks OTLP over gRPC without TLS.
+        package enum Carrier: Sendable, Hashable { case grpc, http }
+
+        /// A collector that takes OTLP.
         package var endpoint: Endpoint
+        package var carrier = Carrier.grpc
+        package var usesTLS = false
+        /// PEM certificates of those who vouch for the collector; empty for the machine's own.
+        package var caFile = ""
+        /// Of the collector's URL, where it is asked over HTTP.
+        package var path = "/v1/traces"
+        /// Sent with each export, such as a collector's token.
+        package var headers: [Header] = []
         /// Which part of the traces that begin here is kept, 0 to 1.
         package var ratio: Double
 

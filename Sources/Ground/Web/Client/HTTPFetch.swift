@@ -5,7 +5,7 @@ package import NIOCore
 import NIOHTTP1
 import NIOPosix
 
-/// One bounded HTTP GET.
+/// One bounded HTTP exchange.
 package struct HTTPFetch: Sendable {
     package struct Answer: Sendable {
         package let status: Int
@@ -41,7 +41,7 @@ package struct HTTPFetch: Sendable {
     package func get(_ address: WebAddress) async throws -> Answer {
         var place = address
         for _ in 0...maximumRedirects {
-            let answer = try await once(place, on: group.any())
+            let answer = try await once(place, .get, on: group.any())
             guard [301, 302, 303, 307, 308].contains(answer.status), let location = answer.location else {
                 return answer
             }
@@ -54,7 +54,26 @@ package struct HTTPFetch: Sendable {
         throw SpireError(.webExchange, "\(address): stopped after \(maximumRedirects) redirects")
     }
 
-    private func once(_ place: WebAddress, on loop: any EventLoop) async throws -> Answer {
+    /// Sends `body` to `address`. Redirects are not followed.
+    ///
+    /// - Parameter type: Of the body.
+    /// - Throws: `web.exchange_failed`, what the TLS handshake reports.
+    package func post(
+        _ address: WebAddress, _ body: [UInt8], type: String, headers: [(name: String, value: String)] = []
+    ) async throws -> Answer {
+        let fields = headers + [("Content-Type", type), ("Content-Length", "\(body.count)")]
+        return try await once(address, Request(method: .POST, fields: fields, body: body), on: group.any())
+    }
+
+    private struct Request: Sendable {
+        var method: HTTPMethod
+        var fields: [(name: String, value: String)] = []
+        var body: [UInt8] = []
+
+        static var get: Request { Request(method: .GET) }
+    }
+
+    private func once(_ place: WebAddress, _ request: Request, on loop: any EventLoop) async throws -> Answer {
         let promise = loop.makePromise(of: Answer.self)
         let fetch = self
         let bootstrap = ClientBootstrap(group: loop).connectTimeout(timeout).channelInitializer { channel in
@@ -62,7 +81,7 @@ package struct HTTPFetch: Sendable {
                 let pipeline = channel.pipeline.syncOperations
                 try fetch.underlay(place, pipeline)
                 try pipeline.addHTTPClientHandlers()
-                try pipeline.addHandler(Collector(fetch, place, promise))
+                try pipeline.addHandler(Collector(fetch, place, request, promise))
             }
         }
         let deadline = loop.scheduleTask(in: timeout) {
@@ -89,22 +108,28 @@ package struct HTTPFetch: Sendable {
 
         private let fetch: HTTPFetch
         private let place: WebAddress
+        private let request: Request
         private let promise: EventLoopPromise<Answer>
         private var answer: Answer?
 
-        init(_ fetch: HTTPFetch, _ place: WebAddress, _ promise: EventLoopPromise<Answer>) {
+        init(_ fetch: HTTPFetch, _ place: WebAddress, _ request: Request, _ promise: EventLoopPromise<Answer>) {
             self.fetch = fetch
             self.place = place
+            self.request = request
             self.promise = promise
         }
 
         func channelActive(context: ChannelHandlerContext) {
-            let headers: HTTPHeaders = [
+            var headers: HTTPHeaders = [
                 "Host": place.authority, "User-Agent": fetch.userAgent, "Accept-Encoding": "identity",
                 "Connection": "close",
             ]
-            let head = HTTPRequestHead(version: .http1_1, method: .GET, uri: place.target, headers: headers)
+            for (name, value) in request.fields { headers.add(name: name, value: value) }
+            let head = HTTPRequestHead(version: .http1_1, method: request.method, uri: place.target, headers: headers)
             context.write(wrapOutboundOut(.head(head)), promise: nil)
+            if !request.body.isEmpty {
+                context.write(wrapOutboundOut(.body(.byteBuffer(ByteBuffer(bytes: request.body)))), promise: nil)
+            }
             context.writeAndFlush(wrapOutboundOut(.end(nil)), promise: nil)
             context.fireChannelActive()
         }

@@ -3,15 +3,12 @@
 import FoundationEssentials
 package import Groundwork
 package import Logging
-package import NIOCore
-import RPC
 import SwiftProtobuf
 package import Telemetry
 import TelemetryProtos
 
-/// Sends finished spans to an OpenTelemetry collector by OTLP over gRPC, in the background. A collector that is away
-/// costs spans, nothing else.
-/// > Spec: OTLP 1.x, `opentelemetry.proto.collector.trace.v1.TraceService/Export`.
+/// Sends finished spans to an OpenTelemetry collector, in the background. A collector that is away costs spans, nothing
+/// else.
 package struct SpanExporter: Sendable {
     private static let interval: Duration = .seconds(1)
     private static let batch = 512
@@ -20,22 +17,21 @@ package struct SpanExporter: Sendable {
     private static let complaintInterval: Duration = .seconds(60)
 
     private let tracer: Tracer
-    private let client: RPCClient
+    private let transport: any SpanTransport
     private let resource: Opentelemetry_Proto_Resource_V1_Resource
     private let time: any TimeSource
     private let logger: Logger
 
-    /// - Parameter endpoint: Of the collector; plain gRPC, as collectors beside a program speak it.
     package init(
-        _ tracer: Tracer, endpoint: TelemetryConfig.Endpoint, service: String, version: String,
-        group: any EventLoopGroup, time: any TimeSource, logger: Logger
+        _ tracer: Tracer, over transport: any SpanTransport, service: String, version: String, time: any TimeSource,
+        logger: Logger
     ) {
         self.tracer = tracer
+        self.transport = transport
         self.time = time
         var logger = logger
         logger[metadataKey: LogKey.subsystem] = "telemetry"
         self.logger = logger
-        client = Channels.tcp(host: endpoint.host, port: endpoint.port, group: group)
         var resource = Opentelemetry_Proto_Resource_V1_Resource()
         resource.attributes = [
             Self.attribute("service.name", .string(service)), Self.attribute("service.version", .string(version)),
@@ -63,7 +59,7 @@ package struct SpanExporter: Sendable {
     /// Sends what is left, and closes the connection. To be called after `run`, by a task that is not cancelled.
     package func finish() async {
         _ = await send(within: Self.lastTimeout)
-        await client.close()
+        await transport.close()
     }
 
     private enum Outcome { case sent, failed(String) }
@@ -84,8 +80,7 @@ package struct SpanExporter: Sendable {
         var request = Opentelemetry_Proto_Collector_Trace_V1_ExportTraceServiceRequest()
         request.resourceSpans = [group]
         do {
-            let answer = try await client.unary(
-                TraceServiceMethods.export, request, options: CallOptions(timeout: timeout))
+            let answer = try await transport.export(request, within: timeout)
             let rejected = answer.partialSuccess.rejectedSpans
             guard rejected > 0 else { return .sent }
             return .failed("the collector rejected \(rejected) spans: \(answer.partialSuccess.errorMessage)")

@@ -74,8 +74,8 @@ struct ServerObservation: Sendable {
             services.append(
                 TraceService(
                     exporter: SpanExporter(
-                        tracer, endpoint: traces.endpoint, service: "spire-server", version: Version.number,
-                        group: group, time: time, logger: log.logger)))
+                        tracer, over: try traces.transport(userAgent: "spire-server/\(Version.number)", group: group),
+                        service: "spire-server", version: Version.number, time: time, logger: log.logger)))
         }
         if config.healthChecks.isEnabled {
             let exporter = HealthExporter(
