@@ -20,7 +20,7 @@ def test_validate_and_run_name_every_mistake_with_its_place(lab, tmp_path):
     admin_ids = ["x"]
     ca_ttl = "1d"
     proxy_protocol_trusted_cidrs = ["1.2.3.4"]
-    experimental { require_pq_kem = true }
+    profiling_enabled = true
     federation { federates_with "a.org" { bundle_endpoint_url = "http://a" } }
 }
 plugins {}

@@ -74,9 +74,11 @@ enum Composition {
                             time: clocks.time, random: clocks.random, lane: lane)))
             }
         }
+        var place = ServerPlace(
+            host: config.serverAddress, port: config.serverPort, trustDomain: config.trustDomain)
+        place.policy = .init(requiresPostQuantum: config.experimental.requiresPQKEM)
         let client = NodeAttestationClient(
-            place: ServerPlace(
-                host: config.serverAddress, port: config.serverPort, trustDomain: config.trustDomain),
+            place: place,
             group: group, clocks: clocks, logger: logger.inSubsystem("attestor"))
         let enrollment = Enrollment(
             client: client, source: try source(config.bootstrap), rebootstrap: rebootstrap(config), storage: storage,

@@ -80,8 +80,9 @@ struct AgentObservation: Sendable {
         let time = clocks.time
         if metrics.meter.isOn { services.append(Observing { await metrics.run() }) }
         if let prometheus = config.telemetry.prometheus {
+            let policy = TLSContextMaker.Policy(requiresPostQuantum: config.experimental.requiresPQKEM)
             let tls = try prometheus.tls.map { settings in
-                try WebTLS.prometheus(settings, own: { liveness.credentials?.svid.tlsIdentity }) { allowed, chain in
+                try WebTLS.prometheus(settings, policy: policy, own: { liveness.credentials?.svid.tlsIdentity }) { allowed, chain in
                     try Self.judge(chain, allowed, liveness.credentials, time)
                 }
             }

@@ -111,11 +111,11 @@ package enum Channels {
     ///   - verifyServer: Judges the server's chain, leaf first; throwing ends the connection.
     package static func tls(
         host: String, port: Int, group: any EventLoopGroup,
-        configuration: RPCClientConfiguration = RPCClientConfiguration(),
+        configuration: RPCClientConfiguration = RPCClientConfiguration(), policy: TLSContextMaker.Policy = .standard,
         identity: @escaping @Sendable () -> TLSIdentity?,
         verifyServer: @escaping @Sendable ([Certificate]) async throws -> Void
     ) -> RPCClient {
-        let contexts = TLSContextMaker(.client)
+        let contexts = TLSContextMaker(.client, policy)
         let address = host.contains(":") ? "[\(host)]:\(port)" : "\(host):\(port)"
         var configuration = configuration
         configuration.scheme = "https"

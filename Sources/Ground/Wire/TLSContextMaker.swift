@@ -34,10 +34,23 @@ package final class TLSContextMaker: Sendable {
         case webServer(ClientDemand)
     }
 
+    /// Which key exchanges are spoken.
+    package enum Policy: Sendable {
+        case standard
+        /// TLS 1.3 with X25519MLKEM768 only: who records a connection today cannot read it with a quantum computer.
+        case postQuantum
+
+        package init(requiresPostQuantum: Bool) { self = requiresPostQuantum ? .postQuantum : .standard }
+    }
+
     private let side: Side
+    private let policy: Policy
     private let parsed = Mutex<Parsed?>(nil)
 
-    package init(_ side: Side) { self.side = side }
+    package init(_ side: Side, _ policy: Policy = .standard) {
+        self.side = side
+        self.policy = policy
+    }
 
     /// - Throws: `wire.bad_tls_identity`.
     package func context(_ identity: TLSIdentity?) throws -> NIOSSLContext {
@@ -74,6 +87,14 @@ package final class TLSContextMaker: Sendable {
             configuration.trustRoots = .certificates(roots)
             configuration.minimumTLSVersion = .tlsv12
             if own?.isLimitedToTLS12 == true { configuration.maximumTLSVersion = .tlsv12 }
+            if policy == .postQuantum {
+                guard own?.isLimitedToTLS12 != true else {
+                    throw SpireError(
+                        .badTLSIdentity, "a post-quantum key exchange needs TLS 1.3, which this RSA key cannot be used for")
+                }
+                configuration.minimumTLSVersion = .tlsv13
+                configuration.curves = [.x25519_MLKEM768]
+            }
             configuration.applicationProtocols = protocols
             return try NIOSSLContext(configuration: configuration)
         } catch let error as SpireError {

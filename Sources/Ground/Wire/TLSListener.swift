@@ -19,6 +19,7 @@ package final class TLSListener: Sendable {
         package var maximumHandshakes = 1_000
         /// Whose PROXY headers are believed. Others may not send one: it is no beginning of a TLS connection.
         package var trustedProxies: [CIDRBlock] = []
+        package var policy = TLSContextMaker.Policy.standard
         package init() {}
     }
 
@@ -78,7 +79,7 @@ private final class TLSAcceptor: Sendable {
     private let configuration: TLSListener.Configuration
     private let identity: @Sendable () -> TLSIdentity?
     private let verifyClient: @Sendable ([Certificate]) async throws -> SPIFFEID
-    private let contexts = TLSContextMaker(.server)
+    private let contexts: TLSContextMaker
     private let handshakes = Mutex(0)
 
     var openHandshakes: Int { handshakes.withLock { $0 } }
@@ -92,6 +93,7 @@ private final class TLSAcceptor: Sendable {
         self.configuration = configuration
         self.identity = identity
         self.verifyClient = verifyClient
+        contexts = TLSContextMaker(.server, configuration.policy)
     }
 
     func accept(_ channel: any Channel) -> EventLoopFuture<Void> {

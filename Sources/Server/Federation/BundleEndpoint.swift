@@ -18,6 +18,7 @@ package struct BundleEndpoint: Sendable {
         package var port: Int
         /// Told to those who fetch, in place of what is stored.
         package var refreshHint: Duration
+        package var policy = TLSContextMaker.Policy.standard
 
         package init(host: String, port: Int, refreshHint: Duration) {
             self.host = host
@@ -55,7 +56,8 @@ package struct BundleEndpoint: Sendable {
     package func run() async throws {
         let endpoint = self
         let listener = try await WebListener.bind(
-            host: settings.host, port: settings.port, group: group, tls: WebTLS(identity: identity), time: time
+            host: settings.host, port: settings.port, group: group,
+            tls: WebTLS(identity: identity, policy: settings.policy), time: time
         ) { await endpoint.answer($0) }
         logger.info(
             "Serving bundle endpoint",

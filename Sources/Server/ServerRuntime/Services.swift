@@ -62,7 +62,8 @@ struct Services {
         return Endpoints(
             settings: .init(
                 host: config.bindAddress, port: config.bindPort, socketPath: config.socketPath,
-                trustedProxies: config.proxyProtocolTrustedCIDRs),
+                trustedProxies: config.proxyProtocolTrustedCIDRs,
+                policy: .init(requiresPostQuantum: config.experimental.requiresPQKEM)),
             group: group,
             tcpServer: RPCServer(
                 services: remote, interceptors: interceptors(remote, authorizer), configuration: aging,

@@ -235,7 +235,7 @@ import Testing
             #expect(error.problems.allSatisfy { $0.kind == .notImplemented && $0.position != nil })
             #expect(
                 error.problems.map(\.key) == [
-                    "agent.admin_socket_path", "agent.sds", "agent.experimental.require_pq_kem",
+                    "agent.admin_socket_path", "agent.sds",
                 ])
         }
     }

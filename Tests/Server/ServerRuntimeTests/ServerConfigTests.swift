@@ -196,14 +196,14 @@ import Testing
         let found = problems(
             Self.required + """
                 federation { bundle_endpoint { profile "https_web" { acme { tos_accepted = true } } } }
-                profiling_enabled = false
+                profiling_enabled = true
                 experimental { require_pq_kem = true }
                 """,
             Self.plugins + "telemetry { M3 = [{ address = \"localhost:9000\", env = \"prod\" }] }")
         #expect(found.allSatisfy { $0.kind == .notImplemented && $0.position != nil })
         #expect(
             found.map(\.key) == [
-                "server.federation.bundle_endpoint.profile.\"https_web\".acme", "server.experimental.require_pq_kem",
+                "server.federation.bundle_endpoint.profile.\"https_web\".acme", "server.profiling_enabled",
                 "telemetry.M3",
             ])
         #expect(found.first?.message.contains("is not implemented in this release") == true)

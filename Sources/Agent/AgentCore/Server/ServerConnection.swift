@@ -7,7 +7,7 @@ import RPC
 package import SPIFFE
 import Synchronization
 import Telemetry
-import Wire
+package import Wire
 import X509
 
 /// Where the server is and how it is recognised.
@@ -15,6 +15,7 @@ package struct ServerPlace: Sendable {
     package var host: String
     package var port: Int
     package var trustDomain: TrustDomain
+    package var policy = TLSContextMaker.Policy.standard
 
     package init(host: String, port: Int, trustDomain: TrustDomain) {
         self.host = host
@@ -52,7 +53,8 @@ final class ServerConnection: Sendable {
         configuration.observer = ClientTracing(tracer)
         configuration.userAgent = "spire-agent/" + Version.number
         client = Channels.tls(
-            host: place.host, port: place.port, group: group, configuration: configuration, identity: identity
+            host: place.host, port: place.port, group: group, configuration: configuration, policy: place.policy,
+            identity: identity
         ) { chain in
             do {
                 if let authorities = authorities() {

@@ -13,7 +13,6 @@ extension AgentConfig {
         PendingKey("agent.authorized_delegates") { !$0.authorizedDelegates.isEmpty },
         PendingKey("agent.sds") { $0.sds != SDS() },
         PendingKey("agent.profiling_enabled") { $0.profiling.isEnabled },
-        PendingKey("agent.experimental.require_pq_kem") { $0.experimental.requiresPQKEM },
         PendingKey("agent.experimental.ratelimit.stream_secrets") { $0.experimental.rateLimit.streamSecrets != 0 },
         PendingKey("agent.experimental.ratelimit.fetch_secrets") { $0.experimental.rateLimit.fetchSecrets != 0 },
         PendingKey("agent.experimental.broker") { $0.experimental.broker != nil },

@@ -105,7 +105,8 @@ extension WebTLS {
     ///   - judge: Judges clients when SPIFFE IDs are named, by those IDs.
     /// - Throws: `invalid_argument` with `failed to create TLS config for Prometheus: …`.
     package static func prometheus(
-        _ config: TelemetryConfig.TLS, own: @escaping @Sendable () -> TLSIdentity?,
+        _ config: TelemetryConfig.TLS, policy: TLSContextMaker.Policy = .standard,
+        own: @escaping @Sendable () -> TLSIdentity?,
         judge: @escaping @Sendable (Set<SPIFFEID>, [Certificate]) async throws -> Void
     ) throws -> WebTLS {
         func failed(_ reason: String) -> SpireError {
@@ -132,7 +133,7 @@ extension WebTLS {
             } else if !config.clientCAFile.isEmpty {
                 clients = .signedBy(try authorities(file: config.clientCAFile))
             }
-            return WebTLS(identity: identity, clients: clients)
+            return WebTLS(identity: identity, clients: clients, policy: policy)
         } catch {
             throw failed("\(error)")
         }

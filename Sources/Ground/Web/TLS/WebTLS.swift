@@ -26,10 +26,13 @@ package struct WebTLS: Sendable {
     private let clients: Clients
 
     /// - Parameter identity: Asked for each connection, from memory; `nil` refuses it.
-    package init(identity: @escaping @Sendable () -> TLSIdentity?, clients: Clients = .anyone) {
+    package init(
+        identity: @escaping @Sendable () -> TLSIdentity?, clients: Clients = .anyone,
+        policy: TLSContextMaker.Policy = .standard
+    ) {
         self.identity = identity
         self.clients = clients
-        contexts = TLSContextMaker(.webServer(Self.demand(clients)))
+        contexts = TLSContextMaker(.webServer(Self.demand(clients)), policy)
     }
 
     private static func demand(_ clients: Clients) -> TLSContextMaker.ClientDemand {

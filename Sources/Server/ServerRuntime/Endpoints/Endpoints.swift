@@ -20,6 +20,7 @@ struct Endpoints: Service {
         var socketPath: String
         /// Whose PROXY headers tell where agents really are.
         var trustedProxies: [CIDRBlock] = []
+        var policy = TLSContextMaker.Policy.standard
     }
 
     /// Where the server is reached once it listens.
@@ -47,6 +48,7 @@ struct Endpoints: Service {
         let clients = clients
         var limits = TLSListener.Configuration()
         limits.trustedProxies = settings.trustedProxies
+        limits.policy = settings.policy
         let tcp = try await TLSListener.bind(
             host: settings.host, port: settings.port, group: group, server: tcpServer, configuration: limits,
             identity: identity, verifyClient: { try await clients.verify($0) })

@@ -52,9 +52,11 @@ struct FederationParts: Sendable {
         // As in the original, what is no IP address means all of them.
         let isAddress = (try? SocketAddress(ipAddress: wanted.address, port: 0)) != nil
         let trustDomain = config.trustDomain
+        var settings = BundleEndpoint.Settings(
+            host: isAddress ? wanted.address : "0.0.0.0", port: wanted.port, refreshHint: wanted.refreshHint)
+        settings.policy = .init(requiresPostQuantum: config.experimental.requiresPQKEM)
         let endpoint = BundleEndpoint(
-            settings: .init(
-                host: isAddress ? wanted.address : "0.0.0.0", port: wanted.port, refreshHint: wanted.refreshHint),
+            settings: settings,
             group: group, identity: shown, bundle: { try await cache.reading(of: trustDomain).bundle }, time: time,
             logger: logger)
         parts = FederationParts(refresher: refresher, changes: changes, endpoint: endpoint, certificate: file)

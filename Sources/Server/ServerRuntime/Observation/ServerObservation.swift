@@ -58,8 +58,9 @@ struct ServerObservation: Sendable {
         if metrics.meter.isOn { services.append(Looping { await metrics.run() }) }
         if let prometheus = config.telemetry.prometheus {
             let time = time
+            let policy = TLSContextMaker.Policy(requiresPostQuantum: config.experimental.requiresPQKEM)
             let tls = try prometheus.tls.map { settings in
-                try WebTLS.prometheus(settings, own: identity) { allowed, chain in
+                try WebTLS.prometheus(settings, policy: policy, own: identity) { allowed, chain in
                     let id = try await ClientVerifier.verify(chain, bundles: bundles, at: time)
                     guard allowed.contains(id) else {
                         throw SpireError(.unauthenticated, "\(id) may not read metrics")
