@@ -116,7 +116,8 @@ let house: [Wing] = [
             needs: ["Logging", "SwiftProtobuf", "NIOCore", "Crypto", "X509", "SwiftASN1"], tests: true,
             testUses: ["TestKit", "PluginsBasic", "SQLDatastore", "SQLiteDriver"]),
         Module(
-            "Federation", uses: ["Datastore", "Web", "Wire", "Issuance", "SPIFFETLS", "SPIFFE", "Groundwork"],
+            "Federation",
+            uses: ["Datastore", "Web", "Wire", "Issuance", "SPIFFETLS", "SPIFFE", "Groundwork", "Telemetry"],
             needs: nio + ["NIOSSL", "X509", "Logging"], tests: true,
             testUses: ["TestKit", "SQLDatastore", "SQLiteDriver"]),
         Module(

@@ -141,7 +141,7 @@ enum Composition {
                 perSecond: [
                     "FetchX509SVID": rates.fetchX509SVID, "FetchJWTSVID": rates.fetchJWTSVID,
                     "FetchX509Bundles": rates.fetchX509Bundles, "FetchJWTBundles": rates.fetchJWTBundles,
-                ], ownPID: ownPID, time: parts.clocks.time)
+                ], ownPID: ownPID, time: parts.clocks.time, meter: parts.instruments.meter)
             WorkloadAPI(
                 keeper: keeper, attestation: attestation, configuration: choices, limits: limits,
                 time: parts.clocks.time, logger: parts.logger.inSubsystem("endpoints")

@@ -35,6 +35,9 @@ struct AuthorizationTree: Sendable {
     private var selectors = SelectorTable()
     /// Aliases by one of their selectors.
     private(set) var aliases = ShardedMap<Int32, NumberSet>()
+    /// How many aliases there are, and how many selectors they have together.
+    private(set) var aliasCount = 0
+    private(set) var aliasSelectorCount = 0
     /// Agents by each of their selectors.
     private(set) var agentsBySelector = ShardedMap<Int32, NumberSet>()
 
@@ -124,6 +127,8 @@ struct AuthorizationTree: Sendable {
         concern.unlinking(slot, self)
         let packed = entries[slot]
         if packed.flags.contains(.alias) {
+            aliasCount -= 1
+            aliasSelectorCount -= packed.selectors.count
             aliases[packed.anchor, default: NumberSet()].remove(slot)
             if aliases[packed.anchor]?.isEmpty == true { aliases[packed.anchor] = nil }
         } else {
@@ -160,6 +165,8 @@ struct AuthorizationTree: Sendable {
 
     /// Files an alias under the selector that has fewest aliases yet, so that no list grows long.
     private mutating func file(_ slot: Int32) {
+        aliasCount += 1
+        aliasSelectorCount += entries[slot].selectors.count
         let anchor = entries[slot].selectors.min { (aliases[$0]?.count ?? 0) < (aliases[$1]?.count ?? 0) }
         guard let anchor else { return }
         entries[slot].anchor = anchor

@@ -37,7 +37,7 @@ package final class EntryIndex: AuthorizedEntries {
     let logger: Logger
     let overlap: Duration
     let reloads: CallCounter
-    private let gauges: (entries: Gauge, agents: Gauge)
+    let gauges: IndexGauges
     let board: AgentBoard
     let tree: Mutex<AuthorizationTree>
     let following: Mutex<Following>
@@ -66,10 +66,7 @@ package final class EntryIndex: AuthorizedEntries {
         self.time = time
         self.logger = logger
         reloads = meter.call(["entry", "cache", "reload"])
-        gauges = (
-            meter.gauge(["entry", "entries_by_entryid_cache", "count"]),
-            meter.gauge(["node", "agents_by_id_cache", "count"])
-        )
+        gauges = IndexGauges(meter)
         self.overlap = notifier?.eventsAppearInOrder == true ? .zero : configuration.overlap
         self.board = board
         self.tree = Mutex(AuthorizationTree(trustDomain: trustDomain))
@@ -140,9 +137,7 @@ package final class EntryIndex: AuthorizedEntries {
     /// Tells the gauges how much there is.
     func reportCounts() {
         guard reloads.isOn else { return }
-        let counts = counts
-        gauges.entries.set(Double(counts.entries))
-        gauges.agents.set(Double(counts.agents))
+        gauges.report(snapshot)
     }
 
     var unixNow: Int64 { Int64(time.now.timeIntervalSince1970) }

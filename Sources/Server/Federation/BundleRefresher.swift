@@ -7,6 +7,7 @@ import Issuance
 package import Logging
 package import SPIFFE
 import Synchronization
+package import Telemetry
 
 /// Keeps the bundles of foreign trust domains fresh: those of the configuration, which win, and those stored through
 /// the API.
@@ -27,6 +28,7 @@ package final class BundleRefresher: Sendable {
     private let fetcher: any BundleFetching
     private let time: any TimeSource
     private let logger: Logger
+    private let meters: FederationMeters
     private let schedule = Mutex(RefreshSchedule())
     /// Grows whenever relationships changed or a poll ended: the loop looks again.
     private let wake: Watch<UInt64>
@@ -39,7 +41,7 @@ package final class BundleRefresher: Sendable {
     package init(
         own: TrustDomain, configured: [FederatedEndpoint], relationships: any FederationStore,
         bundles: any BundleReader & BundleWriter, fetcher: any BundleFetching, changes: Watch<UInt64>,
-        time: any TimeSource, logger: Logger
+        time: any TimeSource, meter: Meter = .off, logger: Logger
     ) {
         self.own = own
         self.configured = Dictionary(
@@ -50,6 +52,8 @@ package final class BundleRefresher: Sendable {
         wake = changes
         self.time = time
         self.logger = logger
+        meters = FederationMeters(meter)
+        for trustDomain in self.configured.keys { meters.begin(trustDomain) }
     }
 
     /// Polls until cancelled.
@@ -143,7 +147,7 @@ package final class BundleRefresher: Sendable {
         logger.debug("Polling for bundle update", metadata: [Self.trustDomain: "\(endpoint.trustDomain)"])
         var pause = Self.retryInterval
         do {
-            pause = try await refresh(endpoint)
+            pause = try await meters.fetches(endpoint.trustDomain).measure(time) { try await refresh(endpoint) }
         } catch is CancellationError {
             return
         } catch {
@@ -192,6 +196,7 @@ package final class BundleRefresher: Sendable {
             } catch let error as SpireError {
                 throw error.while("failed to store federated bundle")
             }
+            meters.updates(endpoint.trustDomain).add()
             logger.info("Bundle refreshed", metadata: [Self.trustDomain: "\(endpoint.trustDomain)"])
         }
         return document.refreshHint == nil ? RefreshInterval.standard : RefreshInterval.after(fetched)
@@ -208,7 +213,7 @@ package final class BundleRefresher: Sendable {
             endpoint = stored.flatMap { FederatedEndpoint($0) }
         }
         guard let endpoint, endpoint.trustDomain != own else { return false }
-        let pause = try await refresh(endpoint)
+        let pause = try await meters.fetches(trustDomain).measure(time) { try await refresh(endpoint) }
         schedule.withLock { $0.postpone(trustDomain, to: time.uptime + pause) }
         return true
     }

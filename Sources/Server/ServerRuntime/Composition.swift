@@ -56,7 +56,7 @@ package enum Composition {
                 config, datastore, board, bundles, meter: instruments.meter, log: log, time: time)
             let federation = try await FederationParts.build(
                 config, relationships: datastore, bundles: watched, cache: bundles, rotator: rotator, group: group,
-                lane: lane, log: log, time: time)
+                lane: lane, meter: instruments.meter, log: log, time: time)
             let auditLog = try observation.auditLog(random: random)
             let services = Services(
                 config: config, plugins: plugins, datastore: datastore, restoration: try await datastore.restoration(),
@@ -75,7 +75,7 @@ package enum Composition {
                 bundles: bundles, authority: Looping { await authority.run() }, serverSVID: rotator,
                 entryIndex: Looping { try await index.run() },
                 otherServers: Looping { try await datastore.followOtherServers() },
-                federation: federation,
+                federation: federation, meter: instruments.meter,
                 pruners: pruners(
                     config, datastore, meter: instruments.meter, log: log, time: time, random: random),
                 observers: observers, auditLog: auditLog, endpoints: endpoints)

@@ -24,6 +24,7 @@ package struct ServerParts: Sendable {
     let entryIndex: Looping
     let otherServers: Looping
     let federation: FederationParts
+    let meter: Meter
     let pruners: [Pruner]
     /// Metrics, traces, health checks.
     let observers: [any Service]

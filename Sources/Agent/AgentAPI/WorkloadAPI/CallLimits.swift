@@ -3,19 +3,23 @@
 import AgentCore
 package import Groundwork
 import RPC
+package import Telemetry
 import Wire
 
 /// Limits how often workloads with the same selectors may call a method.
 package struct CallLimits: Sendable {
     private let limiters: [String: RateLimiter]
+    private let meter: Meter
     private let ownPID: Int32
 
     /// - Parameters:
     ///   - perSecond: Calls a second by method name; 0 or missing is no limit.
     ///   - ownPID: The agent's own process, which is never limited.
-    package init(perSecond: [String: Int], ownPID: Int32, time: any TimeSource) {
+    package init(perSecond: [String: Int], ownPID: Int32, time: any TimeSource, meter: Meter = .off) {
+        self.meter = meter
         limiters = perSecond.filter { $0.value > 0 }.mapValues { RateLimiter(rate: $0, time: time) }
         self.ownPID = ownPID
+        for method in limiters.keys { _ = refusals("/SpiffeWorkloadAPI/\(method)") }
     }
 
     /// - Throws: `Unavailable` when the call comes too soon.
@@ -27,7 +31,12 @@ package struct CallLimits: Sendable {
         do {
             try await limiter.wait(1, key: key, timeout: .zero)
         } catch is RPCStatus {
+            refusals("\(method)").add()
             throw RPCStatus(.unavailable, "rate limit exceeded for \(method)")
         }
+    }
+
+    private func refusals(_ method: String) -> Counter {
+        meter.counter(["workload_api", "rate_limit_exceeded"], [("method", method)])
     }
 }

@@ -127,6 +127,7 @@ extension IdentityKeeper {
             state.lastSync = now
             return state.cache.planSigning(now: now, random: AnyRandom(random))
         }
+        meters.planned(plan)
         return try await signing {
             try await sign(plan)
             return true
@@ -270,6 +271,7 @@ extension IdentityKeeper {
         }
         guard let (changedBundles, changes, plan) = applied else { return nil }
         log(changes)
+        meters.planned(plan)
         meters.synchronized(changes, bundles: bundles.count, entries: counts.entries)
         if changedBundles.contains(settings.trustDomain), let own = bundles[settings.trustDomain] {
             try await use(own)

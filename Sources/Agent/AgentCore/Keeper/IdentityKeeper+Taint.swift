@@ -5,6 +5,7 @@ import Groundwork
 import Issuance
 import Logging
 import Synchronization
+import Telemetry
 
 extension IdentityKeeper {
     private static let batch = 100
@@ -17,7 +18,10 @@ extension IdentityKeeper {
             return (state.taints.newX509(in: bundle), state.taints.newJWT(in: bundle), bundle)
         }
         if !keyIDs.isEmpty {
+            let start = clocks.time.uptime
             let count = state.withLock { $0.jwts.removeAll { token in Self.keyID(of: token).map(keyIDs.contains) ?? false } }
+            meters.taintedJWT.record(.ok, clocks.time.uptime - start)
+            meters.tainted(jwt: count)
             logger.info("JWT-SVIDs of tainted authorities removed", metadata: [LogKey.count: "\(count)"])
         }
         guard !authorities.isEmpty else { return }
@@ -26,6 +30,7 @@ extension IdentityKeeper {
             logger.info(
                 "New tainted X.509 authorities found", metadata: ["subject_key_ids": "\(Self.hex(root.subjectKeyID))"])
         }
+        let start = clocks.time.uptime
         let svids = state.withLock { $0.cache.allSVIDs() }
         let bad = svids.filter { Self.leads($0.svid.chain, to: roots) }.map(\.id)
         let isAgentBad = Self.leads(agentSVID.chain, to: roots)
@@ -33,6 +38,8 @@ extension IdentityKeeper {
             state.tainted.append(contentsOf: bad)
             if isAgentBad { state.agentMustRotate = true }
         }
+        meters.taintedX509.record(.ok, clocks.time.uptime - start)
+        meters.tainted(x509: bad.count)
         logger.debug(
             "Tainted X.509 SVIDs", metadata: [LogKey.count: "\(bad.count)", "sequence": "\(bundle.sequenceNumber)"])
         if !bad.isEmpty { taintFound.raise() }

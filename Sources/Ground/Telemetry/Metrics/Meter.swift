@@ -48,6 +48,7 @@ package final class Meter: Sendable {
     private let fixedLabels: [MetricName.Label]
     private let filter: MetricFilter
     private let calls = Mutex<[MetricName: CallCounter]>([:])
+    private let known = Mutex<Set<String>>([])
 
     private init() {
         sinks = []
@@ -74,6 +75,10 @@ package final class Meter: Sendable {
     /// Whether anybody listens.
     package var isOn: Bool { !sinks.isEmpty }
 
+    /// The names, without the prefix and joined by dots, of all that has been made, whether it has counted anything yet
+    /// or not. For the test that compares them with the original's.
+    package var names: Set<String> { known.withLock { $0 } }
+
     package func counter(_ key: [String], _ labels: [(String, String)] = []) -> Counter {
         Counter(outlets: outlets(.counter, key, labels))
     }
@@ -92,6 +97,7 @@ package final class Meter: Sendable {
         let name = MetricName(parts: key, labels: labels.map { .init($0.0, $0.1) })
         return calls.withLock { calls in
             if let known = calls[name] { return known }
+            self.known.withLock { _ = $0.insert(key.joined(separator: ".")) }
             let made = CallCounter(meter: self, key: key, labels: labels)
             calls[name] = made
             return made
@@ -100,6 +106,7 @@ package final class Meter: Sendable {
 
     private func outlets(_ kind: MetricKind, _ key: [String], _ labels: [(String, String)]) -> [any MetricOutlet] {
         guard isOn else { return [] }
+        known.withLock { _ = $0.insert(key.joined(separator: ".")) }
         let parts = [prefix] + key
         guard filter.allows(parts.joined(separator: ".")) else { return [] }
         let own = labels.map {

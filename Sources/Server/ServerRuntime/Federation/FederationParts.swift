@@ -26,15 +26,15 @@ struct FederationParts: Sendable {
     /// - Throws: when the endpoint's certificate files cannot be used.
     static func build(
         _ config: ServerConfig, relationships: any FederationStore, bundles: WatchedBundles, cache: BundleCache,
-        rotator: ServerSVIDRotator, group: any EventLoopGroup, lane: BlockingLane, log: LogSystem,
-        time: any TimeSource
+        rotator: ServerSVIDRotator, group: any EventLoopGroup, lane: BlockingLane, meter: Meter,
+        log: LogSystem, time: any TimeSource
     ) async throws -> FederationParts {
         let changes = Watch<UInt64>(0)
         let refresher = BundleRefresher(
             own: config.trustDomain, configured: (config.federation?.federatesWith ?? []).map { FederatedEndpoint($0) },
             relationships: relationships, bundles: bundles,
             fetcher: BundleFetcher(group: group, webRoots: try WebRoots.fromEnvironment(), now: { time.now }),
-            changes: changes, time: time,
+            changes: changes, time: time, meter: meter,
             logger: log.logger(subsystem: "bundle_client"))
         var parts = FederationParts(refresher: refresher, changes: changes, endpoint: nil, certificate: nil)
         guard let wanted = config.federation?.bundleEndpoint else { return parts }

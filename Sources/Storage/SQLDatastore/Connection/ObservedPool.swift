@@ -22,6 +22,9 @@ struct ObservedPool: Sendable {
         bare = pool
         self.instruments = instruments
         self.time = time
+        guard instruments.meter.isOn else { return }
+        // Made at once, so that what has not happened yet is known too.
+        for key in OperationNames.all { _ = instruments.meter.call(["datastore"] + key) }
     }
 
     var dialect: Dialect { bare.dialect }
@@ -119,6 +122,8 @@ enum OperationNames {
         "nodeEvents": [["node_event", "list"]], "latestNodeEventID": [["node_event", "fetch"]],
         "pruneEvents": [["registration_entry_event", "prune"], ["node_event", "prune"]],
     ]
+
+    static var all: [[String]] { keys.values.flatMap { $0 } }
 
     /// - Parameter function: As the compiler names it: `listEntries(_:page:)`.
     static func keys(_ function: String) -> [[String]] {
