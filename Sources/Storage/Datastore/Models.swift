@@ -13,7 +13,16 @@ package struct Selector: Sendable, Hashable, Comparable {
         self.value = value
     }
 
-    package static func < (a: Selector, b: Selector) -> Bool { (a.type, a.value) < (b.type, b.value) }
+    // Byte by byte: to a `String` two spellings of one letter are equal, to a file system they are two files.
+    package static func == (a: Selector, b: Selector) -> Bool {
+        a.value == b.value && a.type == b.type && a.value.utf8.elementsEqual(b.value.utf8)
+            && a.type.utf8.elementsEqual(b.type.utf8)
+    }
+
+    package static func < (a: Selector, b: Selector) -> Bool {
+        if a.type.utf8.lexicographicallyPrecedes(b.type.utf8) { return true }
+        return a.type.utf8.elementsEqual(b.type.utf8) && a.value.utf8.lexicographicallyPrecedes(b.value.utf8)
+    }
 }
 
 /// A registration entry: which identity processes with these selectors under this parent receive.

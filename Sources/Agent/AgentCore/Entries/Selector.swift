@@ -14,8 +14,15 @@ package struct Selector: Sendable, Hashable, Comparable, CustomStringConvertible
 
     package var description: String { type + ":" + value }
 
+    // Byte by byte: to a `String` two spellings of one letter are equal, to a file system they are two files.
+    package static func == (a: Selector, b: Selector) -> Bool {
+        a.value == b.value && a.type == b.type && a.value.utf8.elementsEqual(b.value.utf8)
+            && a.type.utf8.elementsEqual(b.type.utf8)
+    }
+
     package static func < (a: Selector, b: Selector) -> Bool {
-        a.type == b.type ? a.value < b.value : a.type < b.type
+        if a.type.utf8.lexicographicallyPrecedes(b.type.utf8) { return true }
+        return a.type.utf8.elementsEqual(b.type.utf8) && a.value.utf8.lexicographicallyPrecedes(b.value.utf8)
     }
 }
 
