@@ -86,7 +86,12 @@ package struct MySQLLocation: Sendable {
         case "tcp":
             for one in (address.isEmpty ? "127.0.0.1" : address).split(separator: ",") { hosts.append(try Self.host(one)) }
         case "unix": socket = address.isEmpty ? "/tmp/mysql.sock" : String(address)
-        default: throw Self.problem("default addr for network '\(net)' unknown")
+        default:
+            // Without its `@`, or with one too few, it is the user and the password.
+            guard net.utf8.allSatisfy({ $0 | 0x20 >= 97 && $0 | 0x20 <= 122 || $0 >= 48 && $0 <= 57 }) else {
+                throw Self.problem("invalid DSN: what stands before the address is no network such as tcp or unix")
+            }
+            throw Self.problem("default addr for network '\(net)' unknown")
         }
     }
 

@@ -40,7 +40,11 @@ package struct PostgresLocation: Sendable {
             case _ where Self.driverOnly.contains(key): continue
             case _ where Self.known.contains(key): parameters[key] = value
             default:
-                guard Self.isName(key) else { throw Self.problem("connection_string: \"\(key)\" is not a parameter") }
+                guard Self.isName(key) else {
+                    // Named only if it looks like a name: in a string of another form it holds the password.
+                    let isWord = key.utf8.count <= 40 && Self.isName(key.filter { $0 != "-" })
+                    throw Self.problem("connection_string: \(isWord ? "\"\(key)\"" : "what stands before a \"=\"") is not a parameter")
+                }
                 settings.append("-c \(key)=\(Self.escaped(value))")
             }
         }
@@ -118,7 +122,11 @@ package struct PostgresLocation: Sendable {
             var key = String.UnicodeScalarView()
             while let next = rest.first, next != "=", !next.properties.isWhitespace { key.append(rest.removeFirst()) }
             skipSpaces()
-            guard rest.first == "=" else { throw problem("missing \"=\" after \"\(String(key))\" in connection info string\"") }
+            guard rest.first == "=" else {
+                // Its place and not the word: after a space in a password it is the rest of that.
+                let place = text.unicodeScalars.count - rest.count
+                throw problem("connection_string: missing \"=\" after the first \(place) characters")
+            }
             rest.removeFirst()
             skipSpaces()
             let isQuoted = rest.first == "'"

@@ -3,11 +3,11 @@
 import Groundwork
 
 /// What a `connection_string` of type `sqlite3` points at.
-struct SQLiteLocation: Equatable {
+package struct SQLiteLocation: Equatable {
     /// What `sqlite3_open_v2` takes: always a URI, so that every path is taken literally.
-    var uri: String
+    package var uri: String
     /// For messages and the file's mode; `nil` in memory.
-    var path: String?
+    package var path: String?
 
     /// Reads a path, a `file:` URI or `:memory:`.
     ///
@@ -15,7 +15,7 @@ struct SQLiteLocation: Equatable {
     /// (`_…`) are accepted and have no effect, because foreign keys and the write-ahead log are always on. A shared
     /// cache is not used: in memory there is one connection, and on disk it would only add locks.
     /// - Throws: `invalid`.
-    init(_ text: String) throws {
+    package init(_ text: String) throws {
         guard !text.isEmpty else { throw SpireError(.invalid, "datastore-sql: connection_string must be set") }
         if text == ":memory:" {
             self.init(uri: "file::memory:", path: nil)

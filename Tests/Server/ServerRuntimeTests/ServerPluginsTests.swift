@@ -119,7 +119,7 @@ import Testing
             ),
             (
                 "database_type = \"postgres\"\nconnection_string = \"password=secret oops\"",
-                "datastore-sql: missing \"=\" after \"oops\" in connection info string\""
+                "datastore-sql: connection_string: missing \"=\" after the first 20 characters"
             ),
             (
                 "database_type = \"sqlite3\"\nconnection_string = \"c\"\nconn_max_lifetime = \"long\"",

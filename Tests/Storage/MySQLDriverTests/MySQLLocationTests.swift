@@ -54,6 +54,10 @@ import Testing
             "datastore-sql: connection_string: loc must be UTC; in another zone times in the database would be misread"
         ),
         ("u:hush@/d?parseTime=true&a-b=1", "datastore-sql: connection_string: \"a-b\" is not a parameter"),
+        (
+            "u:hush(h)/d?parseTime=true",
+            "datastore-sql: invalid DSN: what stands before the address is no network such as tcp or unix"
+        ),
         ("u:hush@/d?parseTime=true&x=1;DROP", "datastore-sql: connection_string: x has no valid value"),
     ])
     func refusals(text: String, message: String) {

@@ -63,7 +63,8 @@ import Testing
 
     @Test("what is wrong is said in the original's words, and without the password", arguments: [
         ("", "datastore-sql: connection_string must be set"),
-        ("password=hush oops", "datastore-sql: missing \"=\" after \"oops\" in connection info string\""),
+        ("password=hush oops", "datastore-sql: connection_string: missing \"=\" after the first 18 characters"),
+        ("spire:hush@tcp(db:3306)/spire?parseTime=true", "datastore-sql: connection_string: what stands before a \"=\" is not a parameter"),
         ("password='hush", "datastore-sql: unterminated quoted string literal in connection string"),
         ("password=hush\\", "datastore-sql: missing character after backslash"),
         ("client_encoding=LATIN1 password=hush", "datastore-sql: client_encoding must be absent or 'UTF8'"),

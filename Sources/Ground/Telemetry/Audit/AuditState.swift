@@ -78,7 +78,8 @@ struct AuditStateFile: Sendable {
         let text = String(decoding: bytes, as: UTF8.self)
         guard text.hasPrefix(magic) else { return nil }
         let words = text.dropFirst(magic.count).split(separator: " ")
-        guard words.count >= 4, let number = Int(words[0]), number >= 0, words[1].count == 64,
+        // Hexadecimal, not just of 64 letters: letters of several bytes would not fit into the file they are compared with.
+        guard words.count >= 4, let number = Int(words[0]), number >= 0, AuditChain.bytes(words[1], count: 32) != nil,
             let key = AuditChain.bytes(words[2], count: AuditChain.keySize)
         else { return nil }
         let chain = AuditChain(number: number, seal: String(words[1]), key: key)
