@@ -3,8 +3,9 @@
 /// Rules for DNS names in certificates: host names in ASCII, at most one wildcard, which is the first label. Letters of
 /// both cases, digits, hyphens and underscores; labels that stand for others (`xn--`) must stand for something valid.
 /// > Spec: RFC 5280 §4.2.1.6, RFC 6125 §6.4.3, RFC 5891 §5.4, UTS #46 §4.1.
-enum DNSNames {
-    static func check(_ name: String) throws {
+package enum DNSNames {
+    /// - Throws: `Malformed`.
+    package static func check(_ name: String) throws {
         guard name.utf8.allSatisfy({ $0 < 0x80 }) else { throw Malformed("name must be ascii") }
         var rest = Substring(name)
         let stars = rest.utf8.reduce(0) { $1 == UInt8(ascii: "*") ? $0 + 1 : $0 }
@@ -28,7 +29,7 @@ enum DNSNames {
         }
         guard label.hasPrefix("xn--") else { return try checkHyphens(Array(label.unicodeScalars), in: label) }
         guard let meant = Punycode.decode(label.dropFirst(4).utf8) else {
-            throw Malformed("idna error: idna: invalid label \"\(label.dropFirst(4))\"")
+            throw invalidLabel(label.dropFirst(4))
         }
         try checkHyphens(meant, in: label)
         // An ASCII label needs no other form: two spellings of one name are how names are faked.
@@ -98,7 +99,8 @@ enum DNSNames {
         }
     }
 
+    /// Names a label, or so much of it as a name can have: what is refused for its length does not come back at length.
     private static func invalidLabel(_ label: Substring) -> Malformed {
-        Malformed("idna error: idna: invalid label \"\(label)\"")
+        Malformed("idna error: idna: invalid label \"\(label.count > 255 ? label.prefix(255) + "…" : label)\"")
     }
 }

@@ -55,7 +55,10 @@ package struct SVIDService: APIService {
     func jwtSVID(
         _ id: SPIFFEID, audience: [String], ttl: Int32, jti: Bool, _ call: Call
     ) async throws -> Spire_Api_Types_JWTSVID {
-        guard !audience.isEmpty else { throw APIFailure.invalid("at least one audience is required") }
+        // One without a name is none: nobody could accept the token.
+        guard audience.contains(where: { !$0.isEmpty }) else {
+            throw APIFailure.invalid("at least one audience is required")
+        }
         let svid: IssuedToken
         do {
             svid = try await issuer.jwtSVID(id: id, audience: audience, ttl: ttl, includeJTI: jti)

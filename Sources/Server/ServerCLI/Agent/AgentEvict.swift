@@ -20,7 +20,7 @@ struct AgentEvict: Command {
     func run(_ console: Console) async throws {
         guard !spiffeID.value.isEmpty else { throw CommandFailure("a SPIFFE ID is required") }
         var request = Spire_Api_Server_Agent_V1_DeleteAgentRequest()
-        request.id = try Spire_Api_Types_SPIFFEID(parsing: spiffeID.value)
+        request.id = try Spire_Api_Types_SPIFFEID(flag: "spiffeID", spiffeID.value)
         let wanted = request
         _ = try await connection.withServer(console) { try await $0.unary(AgentMethods.deleteAgent, wanted) }
         console.show(output.value, json: .object([:])) { console.out("Agent evicted successfully\n") }

@@ -28,7 +28,7 @@ struct BundleDelete: Command {
         case "restrict": request.mode = .restrict
         case "delete": request.mode = .delete
         case "dissociate": request.mode = .dissociate
-        default: throw CommandFailure("unsupported mode \"\(mode.value)\"")
+        default: throw CommandFailure("unsupported mode \(GoText.quoted(mode.value))")
         }
         request.trustDomains = [id.value]
         let wanted = request
@@ -49,7 +49,7 @@ struct BundleDelete: Command {
             for result in response.results {
                 guard result.status.isOK else {
                     throw CommandFailure(
-                        "failed to delete federated bundle \"\(result.trustDomain)\": \(result.status.message)")
+                        "failed to delete federated bundle \(GoText.quoted(result.trustDomain)): \(result.status.message)")
                 }
                 console.out("bundle deleted.\n")
             }

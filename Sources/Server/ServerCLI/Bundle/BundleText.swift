@@ -15,7 +15,7 @@ enum BundleFormat {
         switch text.lowercased() {
         case "", "pem": self = .pem
         case "spiffe": self = .spiffe
-        default: throw CommandFailure("invalid format: \"\(text)\"")
+        default: throw CommandFailure("invalid format: \(GoText.quoted(text))")
         }
     }
 

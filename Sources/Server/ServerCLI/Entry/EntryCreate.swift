@@ -50,7 +50,7 @@ struct EntryCreate: Command {
             entry.parentID.trustDomain = entry.spiffeID.trustDomain
             entry.parentID.path = "/spire/server"
         } else {
-            entry.parentID = try Spire_Api_Types_SPIFFEID(parsing: fields.parentID.value)
+            entry.parentID = try Spire_Api_Types_SPIFFEID(flag: "parentID", fields.parentID.value)
         }
         if fields.disablePrefetch.value || fields.includeJTI.value {
             entry.additionalAttributes.disableX509SvidPrefetch = fields.disablePrefetch.value

@@ -8,7 +8,11 @@ import SPIFFE
 enum EntryFile {
     /// All entries of the file, or none: one that cannot be converted ends it.
     static func entries(_ path: String) throws -> [Spire_Api_Types_Entry] {
-        try root(path).list("entries").enumerated().map { number, item in
+        try entries(InputFile.read(path), path)
+    }
+
+    static func entries(_ bytes: [UInt8], _ path: String) throws -> [Spire_Api_Types_Entry] {
+        try root(bytes, path).list("entries").enumerated().map { number, item in
             do {
                 return try convert(LooseObject(item, "it"))
             } catch {
@@ -17,10 +21,9 @@ enum EntryFile {
         }
     }
 
-    static func ids(_ path: String) throws -> [String] { try root(path).strings("ids") }
+    static func ids(_ path: String) throws -> [String] { try root(InputFile.read(path), path).strings("ids") }
 
-    private static func root(_ path: String) throws -> LooseObject {
-        let bytes = try InputFile.read(path)
+    private static func root(_ bytes: [UInt8], _ path: String) throws -> LooseObject {
         do {
             return try LooseObject(JSONValue.parse(bytes, maximumLength: InputFile.limit), "the file")
         } catch {

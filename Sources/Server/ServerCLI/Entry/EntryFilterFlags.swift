@@ -39,14 +39,14 @@ struct EntryFilterFlags {
             do {
                 filter.byParentID = try Spire_Api_Types_SPIFFEID(parsing: parentID.value)
             } catch {
-                throw CommandFailure("error parsing parent ID \"\(parentID.value)\": \(error)")
+                throw CommandFailure("error parsing parent ID \(GoText.quoted(parentID.value)): \(error)")
             }
         }
         if !spiffeID.value.isEmpty {
             do {
                 filter.bySpiffeID = try Spire_Api_Types_SPIFFEID(parsing: spiffeID.value)
             } catch {
-                throw CommandFailure("error parsing SPIFFE ID \"\(spiffeID.value)\": \(error)")
+                throw CommandFailure("error parsing SPIFFE ID \(GoText.quoted(spiffeID.value)): \(error)")
             }
         }
         if !selectors.value.isEmpty {
@@ -56,14 +56,14 @@ struct EntryFilterFlags {
                 throw CommandFailure("error parsing selectors: \(error)")
             }
             guard let match = SPIRE.selectorMatch(matchSelectors.value) else {
-                throw CommandFailure("match behavior \"\(matchSelectors.value)\" unknown")
+                throw CommandFailure("match behavior \(GoText.quoted(matchSelectors.value)) unknown")
             }
             filter.bySelectors.match = match
         }
         if !federatesWith.value.isEmpty {
             filter.byFederatesWith.trustDomains = federatesWith.value
             guard let match = SPIRE.federatesWithMatch(matchFederatesWith.value) else {
-                throw CommandFailure("match behavior \"\(matchFederatesWith.value)\" unknown")
+                throw CommandFailure("match behavior \(GoText.quoted(matchFederatesWith.value)) unknown")
             }
             filter.byFederatesWith.match = match
         }

@@ -71,7 +71,7 @@ struct EntryFlags {
     func entry() throws -> Spire_Api_Types_Entry {
         var entry = Spire_Api_Types_Entry()
         entry.id = entryID.value
-        entry.spiffeID = try Spire_Api_Types_SPIFFEID(parsing: spiffeID.value)
+        entry.spiffeID = try Spire_Api_Types_SPIFFEID(flag: "spiffeID", spiffeID.value)
         entry.selectors = try selectors.value.map(SPIRE.selector)
         entry.x509SvidTtl = try SPIRE.ttl(x509TTL.value, "X509 SVID TTL")
         entry.jwtSvidTtl = try SPIRE.ttl(jwtTTL.value, "JWT SVID TTL")

@@ -37,7 +37,7 @@ struct EntryUpdate: Command {
         guard !fields.parentID.value.isEmpty else { throw CommandFailure("a parent ID is required") }
         try fields.checkCommon()
         var entry = try fields.entry()
-        entry.parentID = try Spire_Api_Types_SPIFFEID(parsing: fields.parentID.value)
+        entry.parentID = try Spire_Api_Types_SPIFFEID(flag: "parentID", fields.parentID.value)
         return entry
     }
 

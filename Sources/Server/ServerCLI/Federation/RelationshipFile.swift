@@ -9,7 +9,10 @@ enum RelationshipFile {
     /// All relationships of the file, or none.
     /// - Throws: `CommandFailure`.
     static func relationships(_ path: String) throws -> [RelationshipMessage] {
-        let bytes = try InputFile.read(path)
+        try relationships(InputFile.read(path))
+    }
+
+    static func relationships(_ bytes: [UInt8]) throws -> [RelationshipMessage] {
         let items: [JSONValue]
         do {
             items = try LooseObject(JSONValue.parse(bytes, maximumLength: InputFile.limit), "the file")

@@ -27,7 +27,7 @@ struct JWTMint: Command {
         guard !spiffeID.value.isEmpty else { throw CommandFailure("spiffeID must be specified") }
         guard !audience.value.isEmpty else { throw CommandFailure("at least one audience must be specified") }
         var request = Spire_Api_Server_Svid_V1_MintJWTSVIDRequest()
-        request.id = try Spire_Api_Types_SPIFFEID(parsing: spiffeID.value)
+        request.id = try Spire_Api_Types_SPIFFEID(flag: "spiffeID", spiffeID.value)
         request.audience = audience.value
         request.ttl = try SPIRE.ttl(MintedTTL.seconds(ttl.value), "TTL")
         let wanted = request

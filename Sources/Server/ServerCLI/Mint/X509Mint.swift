@@ -29,7 +29,7 @@ struct X509Mint: Command {
 
     func run(_ console: Console) async throws {
         guard !spiffeID.value.isEmpty else { throw CommandFailure("spiffeID must be specified") }
-        let id = try SPIRE.id(spiffeID.value)
+        let id = try SPIRE.id(spiffeID.value, flag: "spiffeID")
         let key = try LocalKey.generate(.ecP256)
         var request = Spire_Api_Server_Svid_V1_MintX509SVIDRequest()
         request.csr = Data(try CSR.make(key: key, uri: id, dnsNames: dns.value, subject: DistinguishedName()))

@@ -8,7 +8,16 @@ import SPIFFE
 extension Spire_Api_Types_SPIFFEID {
     /// - Throws: what is wrong with the text.
     init(parsing text: String) throws(SPIFFEError) {
-        let id = try SPIRE.id(text)
+        self.init(try SPIRE.id(text))
+    }
+
+    /// A flag's value.
+    /// - Throws: `CommandFailure` that names the flag.
+    init(flag name: String, _ text: String) throws {
+        self.init(try SPIRE.id(text, flag: name))
+    }
+
+    private init(_ id: SPIFFEID) {
         self.init()
         trustDomain = id.trustDomain.name
         path = id.path
@@ -21,6 +30,15 @@ extension Spire_Api_Types_SPIFFEID {
 /// Parsers of what operators type.
 enum SPIRE {
     static func id(_ text: String) throws(SPIFFEError) -> SPIFFEID { try SPIFFEID(text) }
+
+    /// - Throws: `CommandFailure` that names the flag.
+    static func id(_ text: String, flag name: String) throws -> SPIFFEID {
+        do throws(SPIFFEError) {
+            return try SPIFFEID(text)
+        } catch {
+            throw CommandFailure("invalid value \(GoText.quoted(text)) for flag -\(name): \(error.message)")
+        }
+    }
 
     /// - Throws: `CommandFailure`.
     static func selector(_ text: String) throws -> Spire_Api_Types_Selector {

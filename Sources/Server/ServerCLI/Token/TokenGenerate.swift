@@ -22,7 +22,7 @@ struct TokenGenerate: Command {
     func run(_ console: Console) async throws {
         var request = Spire_Api_Server_Agent_V1_CreateJoinTokenRequest()
         request.ttl = try SPIRE.ttl(ttl.value, "TTL")
-        if !spiffeID.value.isEmpty { request.agentID = try Spire_Api_Types_SPIFFEID(parsing: spiffeID.value) }
+        if !spiffeID.value.isEmpty { request.agentID = try Spire_Api_Types_SPIFFEID(flag: "spiffeID", spiffeID.value) }
         let wanted = request
         let token = try await connection.withServer(console) { try await $0.unary(AgentMethods.createJoinToken, wanted) }
         console.show(

@@ -63,17 +63,39 @@ enum ApplyFiles {
             let bytes = try InputFile.read(file)
             size += bytes.count
             guard size <= limit else { throw CommandFailure("the files are larger than \(limit) bytes together") }
-            do {
-                for document in try documents(bytes, file) {
-                    var reader = ApplyDocument(file: file, owner: owner)
-                    reader.read(document)
-                    declared += reader.entries
-                    for text in reader.problems.texts { problems.add(text) }
-                }
-            } catch {
-                problems.add("\(file): \(error)")
-            }
+            declared += entries(bytes, file, owner, &problems)
         }
+        return try checked(declared, &problems)
+    }
+
+    /// The entries one text declares.
+    /// - Throws: `CommandFailure` with everything that is wrong.
+    static func read(_ bytes: [UInt8], file: String, owner: String) throws -> [DeclaredEntry] {
+        var problems = ApplyProblems()
+        let declared = entries(bytes, file, owner, &problems)
+        return try checked(declared, &problems)
+    }
+
+    private static func entries(
+        _ bytes: [UInt8], _ file: String, _ owner: String, _ problems: inout ApplyProblems
+    ) -> [DeclaredEntry] {
+        var declared: [DeclaredEntry] = []
+        do {
+            for document in try documents(bytes, file) {
+                var reader = ApplyDocument(file: file, owner: owner)
+                reader.read(document)
+                declared += reader.entries
+                for text in reader.problems.texts { problems.add(text) }
+            }
+        } catch {
+            problems.add("\(file): \(error)")
+        }
+        return declared
+    }
+
+    private static func checked(
+        _ declared: [DeclaredEntry], _ problems: inout ApplyProblems
+    ) throws -> [DeclaredEntry] {
         repeats(declared, &problems)
         if !problems.isEmpty { throw CommandFailure("nothing was applied:\n\(problems)") }
         return declared
