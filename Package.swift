@@ -176,6 +176,14 @@ let house: [Wing] = [
     Wing("Testing", [
         Module(
             "TestKit", uses: ["Groundwork", "Issuance", "PluginAPI", "Datastore", "SPIFFE"], needs: ["Logging"]),
+        Module(
+            "FuzzTargets",
+            uses: [
+                "ServerCLI", "ServerRuntime", "ServerAPI", "CLISupport", "PluginsBasic", "MySQLDriver", "PostgresDriver",
+                "SQLiteDriver", "Wire", "Web", "RPC", "Telemetry", "Issuance", "Groundwork", "HCL", "YAML", "SPIFFE",
+                "SPIFFEWorkloadAPI",
+            ],
+            needs: ["NIOCore", "NIOEmbedded", "SwiftProtobuf", "X509", "Crypto"], tests: true, touchesC: true),
     ]),
 ]
 
@@ -204,13 +212,18 @@ let packages: [(url: String, version: Version, products: [String])] = [
     ("swift-server/swift-service-lifecycle", "2.13.0", ["ServiceLifecycle", "UnixSignals"]),
 ]
 
-let settings: [SwiftSetting] = [
-    .swiftLanguageMode(.v6),
-    .enableUpcomingFeature("ExistentialAny"),
-    .enableUpcomingFeature("MemberImportVisibility"),
-    .enableUpcomingFeature("InternalImportsByDefault"),
-    .enableUpcomingFeature("NonisolatedNonsendingByDefault"),
-]
+/// `SPIRE_FUZZ=1` adds the program that feeds `FuzzTargets` from libFuzzer, and its counters to every module of ours.
+let isFuzzing = Context.environment["SPIRE_FUZZ"] != nil
+let fuzzerFlags = ["-sanitize=fuzzer,address"]
+
+let settings: [SwiftSetting] =
+    [
+        .swiftLanguageMode(.v6),
+        .enableUpcomingFeature("ExistentialAny"),
+        .enableUpcomingFeature("MemberImportVisibility"),
+        .enableUpcomingFeature("InternalImportsByDefault"),
+        .enableUpcomingFeature("NonisolatedNonsendingByDefault"),
+    ] + (isFuzzing ? [.unsafeFlags(fuzzerFlags + ["-O", "-assert-config", "Debug", "-gline-tables-only"])] : [])
 
 func external(_ product: String) -> Target.Dependency {
     for package in packages where package.products.contains(product) {
@@ -277,6 +290,13 @@ func targets() -> [Target] {
             .executableTarget(
                 name: name, dependencies: uses.map { .target(name: $0) } + needs.map(external),
                 path: "Benchmarks/\(name)", swiftSettings: settings))
+    }
+    if isFuzzing {
+        all.append(
+            .executableTarget(
+                name: "spire-fuzz", dependencies: [.target(name: "FuzzTargets")], path: "Fuzz/spire-fuzz",
+                swiftSettings: settings + [.unsafeFlags(["-parse-as-library"])],
+                linkerSettings: [.unsafeFlags(fuzzerFlags)]))
     }
     for name in examples {
         all.append(

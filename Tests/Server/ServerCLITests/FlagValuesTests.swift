@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 
-import CLISupport
 import Synchronization
 import Testing
 
+@testable import CLISupport
 @testable import ServerCLI
 
 /// Every flag of every command, given what it does not take.
@@ -11,7 +11,8 @@ import Testing
     private func run(_ words: [String]) async -> (code: Int32, out: String, err: String) {
         let said = Mutex<(out: String, err: String)>(("", ""))
         let console = Console(
-            out: { text in said.withLock { $0.out += text } }, err: { text in said.withLock { $0.err += text } })
+            out: { text in said.withLock { $0.out += text } }, err: { text in said.withLock { $0.err += text } },
+            environment: ["SPIRE_SERVER_FFLAGS": "wit-svid"])
         let code = await ServerCommandLine.run(words, console)
         return said.withLock { (code, $0.out, $0.err) }
     }
@@ -20,7 +21,7 @@ import Testing
         "a flag that is unknown, has no value or one of the wrong type ends the command, which names it",
         arguments: ServerCommandLine.program.commandNames)
     func wrong(command: String) async throws {
-        let type = try #require(ServerCommandLine.commands.first { $0.name == command })
+        let type = try #require(ServerCommandLine.program.commands[command])
         let flags = FlagSet(type.usageName)
         _ = type.init(flags)
         var tries = [(["-no-such-flag"], "flag provided but not defined: -no-such-flag"), (["---x"], "bad flag syntax: ---x")]

@@ -2,8 +2,8 @@
 
 /// `google.rpc.Status` as `grpc-status-details-bin` carries it: code = 1, message = 2, details = 3 (`Any`: type_url = 1,
 /// value = 2). Written out by hand because it is three fields, and this layer has no generated code.
-enum StatusDetails {
-    static func encode(_ status: RPCStatus) -> [UInt8] {
+package enum StatusDetails {
+    package static func encode(_ status: RPCStatus) -> [UInt8] {
         var out: [UInt8] = []
         if status.code.rawValue != 0 {
             out.append(0x08)
@@ -20,7 +20,7 @@ enum StatusDetails {
     }
 
     /// - Returns: `nil` for bytes that are not such a message.
-    static func decode(_ bytes: [UInt8]) -> RPCStatus? {
+    package static func decode(_ bytes: [UInt8]) -> RPCStatus? {
         var status = RPCStatus(.ok, "")
         let sound = fields(bytes[...]) { number, value in
             switch (number, value) {

@@ -2,9 +2,9 @@
 
 /// The text forms of a status's parts in trailers.
 /// > Spec: gRPC over HTTP/2, "Status-Message" and "Status-Details"; RFC 4648 §4.
-enum StatusEncoding {
+package enum StatusEncoding {
     /// `grpc-message`: printable ASCII as it is, everything else and `%` as `%XX`.
-    static func percentEncode(_ text: String) -> String {
+    package static func percentEncode(_ text: String) -> String {
         func isPlain(_ byte: UInt8) -> Bool { byte >= 0x20 && byte <= 0x7e && byte != UInt8(ascii: "%") }
         if text.utf8.allSatisfy(isPlain) { return text }
         let digits = Array("0123456789ABCDEF".utf8)
@@ -23,7 +23,7 @@ enum StatusEncoding {
     }
 
     /// The reverse. A `%` that begins no pair of digits stands for itself, as the specification asks.
-    static func percentDecode(_ text: String) -> String {
+    package static func percentDecode(_ text: String) -> String {
         let bytes = Array(text.utf8)
         guard bytes.contains(UInt8(ascii: "%")) else { return text }
         var out: [UInt8] = []
@@ -55,7 +55,7 @@ enum StatusEncoding {
     private static let alphabet = Array("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/".utf8)
 
     /// Base64 without padding, as gRPC writes `-bin` values.
-    static func base64(_ bytes: [UInt8]) -> String {
+    package static func base64(_ bytes: [UInt8]) -> String {
         var out: [UInt8] = []
         out.reserveCapacity(bytes.count * 4 / 3 + 4)
         var word: UInt32 = 0
@@ -73,7 +73,7 @@ enum StatusEncoding {
     }
 
     /// Reads base64 with or without padding; `nil` for anything else.
-    static func fromBase64(_ text: String) -> [UInt8]? {
+    package static func fromBase64(_ text: String) -> [UInt8]? {
         var out: [UInt8] = []
         out.reserveCapacity(text.utf8.count * 3 / 4)
         var word: UInt32 = 0

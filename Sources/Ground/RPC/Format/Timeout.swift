@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 
-import NIOCore
+package import NIOCore
 
 /// `grpc-timeout`: up to eight digits and a unit.
 /// > Spec: gRPC over HTTP/2, "Timeout".
-enum Timeout {
+package enum Timeout {
     /// - Returns: `nil` when the text is not a timeout. Spans beyond what can be counted are as good as for ever and
     ///   become the longest countable.
-    static func parse(_ text: String) -> TimeAmount? {
+    package static func parse(_ text: String) -> TimeAmount? {
         let bytes = text.utf8
         guard bytes.count >= 2, bytes.count <= 9, let unit = bytes.last else { return nil }
         var value: Int64 = 0
@@ -32,7 +32,7 @@ enum Timeout {
     }
 
     /// The text for `span`, in the finest unit that fits eight digits, rounded up; at least one nanosecond.
-    static func format(_ span: TimeAmount) -> String {
+    package static func format(_ span: TimeAmount) -> String {
         let nanoseconds = max(1, span.nanoseconds)
         let units: [(Int64, String)] = [
             (1, "n"), (1_000, "u"), (1_000_000, "m"), (1_000_000_000, "S"), (60_000_000_000, "M"),

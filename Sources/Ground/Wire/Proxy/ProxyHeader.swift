@@ -5,13 +5,13 @@ import NIOCore
 /// The header a proxy puts before what its client sends, to tell who the client is.
 ///
 /// > Spec: The PROXY protocol, versions 1 and 2.
-struct ProxyHeader: Sendable, Equatable {
+package struct ProxyHeader: Sendable, Equatable {
     /// Where the client is, as `ip:port`; `nil` when the proxy speaks for itself or does not know.
-    let source: String?
+    package let source: String?
     /// Bytes of the header.
-    let length: Int
+    package let length: Int
 
-    enum Reading: Sendable, Equatable {
+    package enum Reading: Sendable, Equatable {
         /// What came is not a header: there is none.
         case absent
         case incomplete
@@ -20,9 +20,9 @@ struct ProxyHeader: Sendable, Equatable {
     }
 
     /// The longest header of version 1, with its line end.
-    static let longestLine = 107
+    package static let longestLine = 107
     /// The longest header of version 2 taken: its fixed part, addresses, and room for extras.
-    static let longestBinary = 16 + 2048
+    package static let longestBinary = 16 + 2048
 
     private static let signature: [UInt8] = [
         0x0d, 0x0a, 0x0d, 0x0a, 0x00, 0x0d, 0x0a, 0x51, 0x55, 0x49, 0x54, 0x0a,
@@ -30,7 +30,7 @@ struct ProxyHeader: Sendable, Equatable {
     private static let word = Array("PROXY ".utf8)
 
     /// Reads the header at the front of what has come so far.
-    static func read(_ bytes: ArraySlice<UInt8>) -> Reading {
+    package static func read(_ bytes: ArraySlice<UInt8>) -> Reading {
         guard let first = bytes.first else { return .incomplete }
         if first == word[0] { return line(bytes) }
         if first == signature[0] { return binary(bytes) }
