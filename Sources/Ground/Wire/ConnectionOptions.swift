@@ -7,7 +7,7 @@ import NIOPosix
 /// starts at what a call needs and grows only for those who send more.
 enum ConnectionOptions {
     static var receiveAllocator: AdaptiveRecvByteBufferAllocator {
-        AdaptiveRecvByteBufferAllocator(minimum: 1024, initial: 2048, maximum: 64 << 10)
+        AdaptiveRecvByteBufferAllocator(minimum: 1024, initial: 1024, maximum: 64 << 10)
     }
     static let messagesPerRead: UInt = 2
     /// Callers that may wait to be taken in; the system has the last word (net.core.somaxconn).

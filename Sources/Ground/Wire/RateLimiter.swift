@@ -37,14 +37,7 @@ package final class RateLimiter: Sendable {
             throw RPCStatus(.resourceExhausted, "rate (\(count)) exceeds burst size (\(rate))")
         }
         try Task.checkCancellation()
-        let pause = state.withLock { state -> Duration? in
-            let now = time.uptime
-            Self.sweep(&state, now: now)
-            var bucket = state.current[key] ?? state.previous.removeValue(forKey: key) ?? TokenBucket(rate: rate, now: now)
-            defer { state.current[key] = bucket }
-            return bucket.take(count, now: now, within: timeout)
-        }
-        guard let pause else {
+        guard let pause = take(count, key: key, within: timeout) else {
             throw RPCStatus(.resourceExhausted, "rate: Wait(n=\(count)) would exceed context deadline")
         }
         guard pause > .zero else { return }
@@ -53,6 +46,21 @@ package final class RateLimiter: Sendable {
         } catch {
             state.withLock { $0.current[key]?.giveBack(count) }
             throw error
+        }
+    }
+
+    /// Takes one token of `key` if it is there at once.
+    /// - Returns: whether it was.
+    package func takeNow(key: String) -> Bool { take(1, key: key, within: .zero) != nil }
+
+    /// - Returns: how long to wait for the tokens taken; `nil`, taking none, when that is over `limit`.
+    private func take(_ count: Int, key: String, within limit: Duration?) -> Duration? {
+        state.withLock { state in
+            let now = time.uptime
+            Self.sweep(&state, now: now)
+            var bucket = state.current[key] ?? state.previous.removeValue(forKey: key) ?? TokenBucket(rate: rate, now: now)
+            defer { state.current[key] = bucket }
+            return bucket.take(count, now: now, within: limit)
         }
     }
 

@@ -32,6 +32,7 @@ package final class UnixListener: Sendable {
             .childChannelInitializer { channel in
                 do {
                     let process = try ConnectedProcess.onTheOtherEnd(of: channel)
+                    try channel.pipeline.syncOperations.addHandler(CompactReads())
                     return server.serve(on: channel, peer: PeerIdentity.unix(process))
                 } catch {
                     // Who cannot be identified is not served; failing here closes the connection.

@@ -25,14 +25,27 @@ final class ScriptedAttestor: WorkloadAttestor {
     let calls = Mutex(0)
     /// Called while the process is attested.
     let during: @Sendable () -> Void
+    /// Whether it can tell without waiting.
+    let answersNow: Bool
 
-    init(_ name: String, _ values: [String]?, during: @escaping @Sendable () -> Void = {}) {
+    init(
+        _ name: String, _ values: [String]?, answersNow: Bool = false, during: @escaping @Sendable () -> Void = {}
+    ) {
         self.name = name
+        self.answersNow = answersNow
         self.values = Mutex(values)
         self.during = during
     }
 
     func attest(_ caller: WorkloadCaller) async throws -> [String] {
+        calls.withLock { $0 += 1 }
+        during()
+        guard let values = values.withLock({ $0 }) else { throw SpireError(.internal, "scripted failure") }
+        return values
+    }
+
+    func attestNow(_ caller: WorkloadCaller) throws -> [String]? {
+        guard answersNow else { return nil }
         calls.withLock { $0 += 1 }
         during()
         guard let values = values.withLock({ $0 }) else { throw SpireError(.internal, "scripted failure") }

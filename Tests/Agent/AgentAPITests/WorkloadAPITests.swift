@@ -153,6 +153,27 @@ struct WorkloadAttestationTests {
         }
         #expect(try await attestation([ScriptedAttestor("unix", [])]).attest(ScriptedPeer()).isEmpty)
     }
+
+    @Test("one attestor that can tell at once is not waited for; any other case is left to the way that waits")
+    func atOnce() throws {
+        let now = ScriptedAttestor("unix", ["uid:1"], answersNow: true)
+        #expect(try attestation([now]).attestNow(ScriptedPeer())?.selectors.map(\.description) == ["unix:uid:1"])
+        #expect(now.calls.withLock { $0 } == 1)
+        #expect(try attestation([now, now]).attestNow(ScriptedPeer()) == nil)
+        #expect(try attestation([]).attestNow(ScriptedPeer()) == nil)
+        #expect(try attestation([ScriptedAttestor("unix", ["uid:1"])]).attestNow(ScriptedPeer()) == nil)
+        #expect(try attestation([ScriptedAttestor("unix", nil, answersNow: true)]).attestNow(ScriptedPeer()) == nil)
+        #expect(try attestation([now]).attestNow(ScriptedPeer(pid: 0)) == nil)
+    }
+
+    @Test("a process that ends while it is attested at once gets nothing either")
+    func endedAtOnce() {
+        let peer = ScriptedPeer()
+        let attestor = ScriptedAttestor("unix", ["uid:0"], answersNow: true, during: { peer.end() })
+        #expect(throws: RPCStatus(.unavailable, "workload attestation failed")) {
+            try attestation([attestor]).attestNow(peer)
+        }
+    }
 }
 
 struct SecurityHeaderTests {

@@ -50,6 +50,27 @@ package struct WorkloadAttestation: Sendable {
         }
     }
 
+    /// The same where nothing has to be waited for: with one attestor, which can tell at once. Costs a call less time and
+    /// less memory.
+    ///
+    /// - Returns: `nil` when `attest` is to be asked, among others for its error.
+    package func attestNow(_ peer: any UnixPeer) throws -> SelectorSet? {
+        guard attestors.count == 1, let attestor = attestors.first, !tracer.isOn, peer.pid > 0 else { return nil }
+        let start = attestations.isOn ? time.uptime : .zero
+        let caller = WorkloadCaller(pid: peer.pid, uid: peer.uid, gid: peer.gid)
+        guard let values = try? attestor.attestNow(caller) else { return nil }
+        if attestations.isOn { asked[attestor.name]?.record(.ok, time.uptime - start) }
+        do {
+            let selectors = try verified(values.map { Selector(type: attestor.name, value: $0) }, peer)
+            if attestations.isOn { attestations.record(.ok, time.uptime - start) }
+            discovered.add(Double(selectors.selectors.count))
+            return selectors
+        } catch {
+            if attestations.isOn { attestations.record(WireStatus(of: error), time.uptime - start) }
+            throw error
+        }
+    }
+
     private func find(_ peer: any UnixPeer) async throws -> SelectorSet {
         guard peer.pid > 0 else { throw Self.failed }
         let caller = WorkloadCaller(pid: peer.pid, uid: peer.uid, gid: peer.gid)
@@ -75,6 +96,11 @@ package struct WorkloadAttestation: Sendable {
             }
             logger.error("Failed to collect all selectors", metadata: [LogKey.pid: "\(peer.pid)"])
         }
+        return try verified(found, peer)
+    }
+
+    /// Makes sure that what was found is about the process that called.
+    private func verified(_ found: [Selector], _ peer: any UnixPeer) throws -> SelectorSet {
         guard peer.isAlive else {
             logger.error(
                 "Workload attestation failed",

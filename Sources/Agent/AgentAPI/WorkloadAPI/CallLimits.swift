@@ -23,14 +23,12 @@ package struct CallLimits: Sendable {
     }
 
     /// - Throws: `Unavailable` when the call comes too soon.
-    func admit(_ method: MethodPath, pid: Int32, _ selectors: SelectorSet) async throws {
+    func admit(_ method: MethodPath, pid: Int32, _ selectors: SelectorSet) throws {
         guard !limiters.isEmpty, pid != ownPID, let limiter = limiters[method.name] else { return }
         let key =
             selectors.isEmpty
             ? "<unattested>" : selectors.selectors.map { "\($0.type)\u{0}\($0.value)\u{0}" }.joined()
-        do {
-            try await limiter.wait(1, key: key, timeout: .zero)
-        } catch is RPCStatus {
+        guard limiter.takeNow(key: key) else {
             refusals("\(method)").add()
             throw RPCStatus(.unavailable, "rate limit exceeded for \(method)")
         }

@@ -99,13 +99,13 @@ final class ClientLink: Sendable {
         let connection = ClientConnection(
             channel: channel, configuration: configuration, watch: watch, ended: { self.ended($0) })
         var limits = HTTP2Limits.connection(
-            maximumStreams: 0, maximumHeaderListSize: configuration.maximumHeaderListSize)
+            .client, maximumStreams: 0, maximumHeaderListSize: configuration.maximumHeaderListSize)
         limits.initialSettings.append(HTTP2Setting(parameter: .enablePush, value: 0))
         limits.initialSettings.append(
             HTTP2Setting(parameter: .initialWindowSize, value: ClientConnection.streamWindow))
         let http2 = NIOHTTP2Handler(
             mode: .client, frameDelegate: watch, connectionConfiguration: limits,
-            streamConfiguration: HTTP2Limits.stream)
+            streamConfiguration: HTTP2Limits.stream(.client))
         do {
             try channel.pipeline.syncOperations.addHandlers([http2, connection])
         } catch {

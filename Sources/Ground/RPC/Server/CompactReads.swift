@@ -2,10 +2,11 @@
 
 package import NIOCore
 
-/// Hands small reads on in buffers of their own size. Stands between TLS and HTTP/2.
+/// Hands small reads on in buffers of their own size. Stands below HTTP/2.
 ///
-/// TLS decrypts into a buffer with room for a whole record (16 KiB), and the HTTP/2 decoder holds on to the last buffer
-/// it was given: so every read would take a new one, and every idle connection would keep two.
+/// The HTTP/2 decoder holds on to the last buffer it was given. From TLS that is one with room for a whole record (16 KiB),
+/// from a socket the channel's receive buffer: so every read would take a new one, and every idle connection would keep
+/// two or three.
 package final class CompactReads: ChannelInboundHandler {
     package typealias InboundIn = ByteBuffer
     package typealias InboundOut = ByteBuffer

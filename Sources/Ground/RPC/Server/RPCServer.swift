@@ -56,9 +56,9 @@ package final class RPCServer: Sendable {
             let http2 = NIOHTTP2Handler(
                 mode: .server, frameDelegate: watch,
                 connectionConfiguration: HTTP2Limits.connection(
-                    maximumStreams: configuration.maximumConcurrentStreams,
+                    .server, maximumStreams: configuration.maximumConcurrentStreams,
                     maximumHeaderListSize: configuration.maximumHeaderListSize),
-                streamConfiguration: HTTP2Limits.stream)
+                streamConfiguration: HTTP2Limits.stream(.server))
             try channel.pipeline.syncOperations.addHandlers([http2, connection])
             return loop.makeSucceededVoidFuture()
         } catch {

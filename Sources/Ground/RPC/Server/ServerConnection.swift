@@ -128,7 +128,8 @@ final class ServerConnection: ChannelInboundHandler, @unchecked Sendable {
                 giveUp("too many resets")
             }
         case .ping(Farewell.ping, ack: true): settleFarewell()
-        case .ping(_, ack: false), .settings(.settings), .priority:
+        // The handler itself ends a connection for an acknowledgement of settings that it did not send.
+        case .ping, .settings(.settings), .priority, .alternativeService, .origin:
             if !controlFrames.spend(now: loop.now) { giveUp("too_many_pings") }
         default: break
         }

@@ -16,4 +16,13 @@ package struct WorkloadCaller: Sendable, Hashable {
 package protocol WorkloadAttestor: Sendable {
     var name: String { get }
     func attest(_ caller: WorkloadCaller) async throws -> [String]
+    /// The same for an attestor that can tell without waiting for anything.
+    ///
+    /// - Returns: `nil` when `attest` is to be asked.
+    /// - Throws: anything; `attest` is asked then, and its error is what counts.
+    func attestNow(_ caller: WorkloadCaller) throws -> [String]?
+}
+
+extension WorkloadAttestor {
+    package func attestNow(_ caller: WorkloadCaller) throws -> [String]? { nil }
 }

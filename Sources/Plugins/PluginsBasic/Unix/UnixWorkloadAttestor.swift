@@ -38,14 +38,15 @@ package struct UnixWorkloadAttestor: WorkloadAttestor {
 
     /// - Throws: with the original's texts, `failed to get process`, `UIDs lookup`, `path lookup`, `SHA256 digest`.
     package func attest(_ caller: WorkloadCaller) async throws -> [String] {
-        // The kernel's answer is a copy from memory, made sooner than another thread could be asked to make it. A program,
-        // and a name that is not in the local files, may take time.
-        if !configuration.discoversWorkloadPath, let found = try selectorsNow(of: caller.pid) { return found }
+        if let found = try attestNow(caller) { return found }
         return try await lane.run { try selectors(of: caller.pid) }
     }
 
-    /// - Returns: `nil` when a name has to be looked up elsewhere.
-    private func selectorsNow(of pid: Int32) throws -> [String]? {
+    /// The kernel's answer is a copy from memory, made sooner than another thread could be asked to make it. A program, and
+    /// a name that is not in the local files, may take time.
+    package func attestNow(_ caller: WorkloadCaller) throws -> [String]? {
+        guard !configuration.discoversWorkloadPath else { return nil }
+        let pid = caller.pid
         let status = try status(of: pid, ProcessFiles(root: configuration.procRoot, pid: pid))
         guard let user = users.namesNow([status.uid])?.first, let names = groups.namesNow([status.gid] + status.groups)
         else { return nil }
