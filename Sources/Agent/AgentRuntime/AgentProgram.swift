@@ -61,12 +61,12 @@ package enum AgentProgram {
         quiet.logLevel = .critical
         let services = ServiceGroup(
             configuration: .init(
-                services: observers.map { .init(service: $0) } + [
+                services: observers.map { .init(service: Named(part: $0)) } + [
                     .init(
-                        service: Agent(parts: parts), successTerminationBehavior: .gracefullyShutdownGroup,
+                        service: Named(part: Agent(parts: parts)), successTerminationBehavior: .gracefullyShutdownGroup,
                         failureTerminationBehavior: .cancelGroup),
-                    .init(service: LogReopener(logs: logs)),
-                    .init(service: StartUpMemory(time: SystemTime())),
+                    .init(service: Named(part: LogReopener(logs: logs))),
+                    .init(service: Named(part: StartUpMemory(time: SystemTime()))),
                 ],
                 gracefulShutdownSignals: [.sigterm, .sigint], logger: quiet))
         try await services.run()

@@ -43,11 +43,12 @@ package struct Server: Service {
 
     /// A part whose failure ends the server.
     private func vital(_ part: some Service) -> ServiceGroupConfiguration.ServiceConfiguration {
-        .init(service: part)
+        .init(service: Named(part: part))
     }
 
     /// A part whose failure is logged, and which is then started again.
     private func helpful(_ name: String, _ part: some Service) -> ServiceGroupConfiguration.ServiceConfiguration {
-        .init(service: Helpful(part: part, name: name, time: parts.time, logger: parts.logger))
+        .init(
+            service: Named(part: Helpful(part: part, name: name, time: parts.time, logger: parts.logger)))
     }
 }
