@@ -61,6 +61,8 @@ final class MySQLConnection: SQLConnection, @unchecked Sendable {
             try executeOnce("SET NAMES \(location.charset) COLLATE \(location.collation)")
         }
         for (name, value) in location.settings { try executeOnce("SET \(name) = \(value)") }
+        // Whatever the server's default or the connection string say: a read of several statements has one view.
+        try executeOnce("SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ")
         var isReadOnly = false
         var grants = ""
         try ask("SELECT VERSION(), @@global.read_only") { row in
@@ -170,12 +172,13 @@ final class MySQLConnection: SQLConnection, @unchecked Sendable {
         return position.isEmpty ? nil : position
     }
 
-    func hasReached(_ position: String) throws -> Bool {
+    func hasReached(_ position: String, within patience: Duration) throws -> Bool {
         guard serverVersion.contains("MariaDB"),
             position.utf8.allSatisfy({ ($0 >= 48 && $0 <= 57) || $0 == UInt8(ascii: "-") || $0 == UInt8(ascii: ",") })
         else { return false }
         var reached = false
-        try ask("SELECT MASTER_GTID_WAIT('\(position)', 0)") { reached = $0[0] == "0" }
+        let seconds = Double(patience / .milliseconds(1)) / 1000
+        try ask("SELECT MASTER_GTID_WAIT('\(position)', \(seconds))") { reached = $0[0] == "0" }
         return reached
     }
 

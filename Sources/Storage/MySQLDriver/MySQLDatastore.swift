@@ -38,7 +38,10 @@ package enum MySQLDatastore {
                     let other = NetworkPool(dialect: .mysql, limits: configuration.limits, time: time) {
                         try MySQLConnection(replica, files, mustBeWritable: false, trace: trace)
                     }
-                    reads = (ReplicaPool(primary: pool, replica: other, progress: progress, logger: logger), progress)
+                    let both = ReplicaPool(
+                        primary: pool, replica: other, progress: progress, patience: configuration.replicaPatience,
+                        time: time, logger: logger)
+                    reads = (both, progress)
                 }
                 return try SQLDatastore(
                     pool: pool, migratingOn: connection, configuration: configuration, replica: reads, time: time,

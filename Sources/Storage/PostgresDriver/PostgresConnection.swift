@@ -189,13 +189,22 @@ final class PostgresConnection: SQLConnection, @unchecked Sendable {
         return position
     }
 
-    func hasReached(_ position: String) throws -> Bool {
-        var hasReached = false
-        try query("SELECT pg_is_in_recovery(), CAST(pg_last_wal_replay_lsn() AS text)", []) { row in
-            // One that was promoted has a history of its own.
-            hasReached = row.bool(0) && Dialect.logPosition(row.text(1)) >= Dialect.logPosition(position)
+    func hasReached(_ position: String, within patience: Duration) throws -> Bool {
+        let step: Duration = .milliseconds(2)
+        var left = patience
+        while true {
+            var isReplica = false
+            var hasReached = false
+            try query("SELECT pg_is_in_recovery(), CAST(pg_last_wal_replay_lsn() AS text)", []) { row in
+                // One that was promoted has a history of its own.
+                isReplica = row.bool(0)
+                hasReached = isReplica && Dialect.logPosition(row.text(1)) >= Dialect.logPosition(position)
+            }
+            if hasReached || !isReplica || left <= .zero { return hasReached }
+            // The server has nothing to wait for a position with.
+            try query("SELECT pg_sleep(0.002)", []) { _ in }
+            left -= step
         }
-        return hasReached
     }
 
     // MARK: Statements

@@ -43,7 +43,10 @@ package enum PostgresDatastore {
                     let other = NetworkPool(dialect: .postgres, limits: configuration.limits, time: time) {
                         try PostgresConnection(replica, origin: origin, trace: trace)
                     }
-                    reads = (ReplicaPool(primary: pool, replica: other, progress: progress, logger: logger), progress)
+                    let both = ReplicaPool(
+                        primary: pool, replica: other, progress: progress, patience: configuration.replicaPatience,
+                        time: time, logger: logger)
+                    reads = (both, progress)
                 }
                 return try SQLDatastore(
                     pool: pool, migratingOn: connection, configuration: configuration, replica: reads,

@@ -17,6 +17,8 @@ package struct SQLDatastoreConfiguration: Sendable {
     package var maxIdleConnections = 100
     /// How old a connection gets; `nil` without limit.
     package var connectionMaxLifetime: Duration?
+    /// How long a read waits for the replica to show what this process has seen, before it goes to the primary.
+    package var replicaPatience: Duration = .milliseconds(20)
     /// PEM files for TLS with MySQL; empty for none.
     package var rootCAPath = ""
     package var clientCertPath = ""

@@ -9,7 +9,8 @@ import TestKit
 /// Opens a datastore on the shared server, in a new database unless told.
 func openStore(
     _ database: String, on server: ThrowawayServer? = nil, replica: Bool = false, more: String? = nil,
-    disableMigration: Bool = false, time: any TimeSource = SystemTime(), statements: StatementLog? = nil
+    disableMigration: Bool = false, patience: Duration? = nil, time: any TimeSource = SystemTime(),
+    statements: StatementLog? = nil
 ) async throws -> SQLDatastore {
     let server = try server ?? ThrowawayServer.shared(.mariadb)
     var configuration = SQLDatastoreConfiguration(connectionString: server.connectionString(database, more: more))
@@ -17,6 +18,7 @@ func openStore(
     configuration.disableMigration = disableMigration
     configuration.maxOpenConnections = 20
     configuration.logSQL = statements != nil
+    if let patience { configuration.replicaPatience = patience }
     return try await MySQLDatastore.open(
         configuration, time: time, random: SystemRandom(), logger: statements?.logger ?? Logger(label: "test"))
 }

@@ -7,7 +7,7 @@ import Testing
 
 @Suite(.enabled(if: ThrowawayServer.postgresIsInstalled, Comment(rawValue: ThrowawayServer.advice)))
 struct PostgresConformanceTests {
-    @Test("PostgreSQL is a datastore", arguments: DatastoreConformance.all)
+    @Test("PostgreSQL is a datastore", arguments: DatastoreConformance.all + DatastoreConformance.moments)
     func primary(_ check: DatastoreConformance.Check) async throws {
         let server = try ThrowawayServer.shared(.postgres)
         let store = try await openStore(server.createDatabase())
@@ -15,7 +15,7 @@ struct PostgresConformanceTests {
         await store.close()
     }
 
-    @Test("reading from a streaming replica is never behind one's own writes", arguments: DatastoreConformance.all)
+    @Test("reading from a streaming replica is never behind one's own writes", arguments: DatastoreConformance.all + DatastoreConformance.moments)
     func replica(_ check: DatastoreConformance.Check) async throws {
         let server = try ThrowawayServer.shared(.postgres)
         let store = try await openStore(server.createDatabase(), replica: true)

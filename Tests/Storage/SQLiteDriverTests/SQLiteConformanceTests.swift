@@ -6,7 +6,7 @@ import TestKit
 import Testing
 
 @Suite struct SQLiteConformanceTests {
-    @Test("SQLite in a file is a datastore", arguments: DatastoreConformance.all)
+    @Test("SQLite in a file is a datastore", arguments: DatastoreConformance.all + DatastoreConformance.moments)
     func file(_ check: DatastoreConformance.Check) async throws {
         let scratch = Scratch()
         defer { scratch.remove() }

@@ -101,14 +101,14 @@ package final class NetworkPool: SQLPool {
         try await persistently { [self] in try lease(body) }
     }
 
-    /// Reads without trying again, if the database shows everything up to `position`; else answers `nil`.
+    /// Reads without trying again, if the database shows everything up to `position` within `patience`; else answers `nil`.
     /// - Throws: `SQLFailure` when the database cannot be read.
     func readOnce<Result: Sendable>(
-        ifReached position: String, _ body: @escaping @Sendable (any SQLConnection) throws -> Result
+        ifReached position: String, within patience: Duration, _ body: @escaping @Sendable (any SQLConnection) throws -> Result
     ) async throws -> Result? {
         try await lane.run { [self] in
             try lease { connection in
-                guard try connection.hasReached(position) else { return nil }
+                guard try connection.hasReached(position, within: patience) else { return nil }
                 try connection.begin(.read)
                 defer { connection.rollback() }
                 return try body(connection)

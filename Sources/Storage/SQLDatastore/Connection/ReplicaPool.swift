@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-import Groundwork
+package import Groundwork
 package import Logging
 import Synchronization
 
@@ -54,17 +54,34 @@ package final class ReplicaProgress: Sendable {
 
 /// Reads from a replica where it shows at least what this process has seen so far, else from the primary; writes go to
 /// the primary. What is read never goes back in time.
+///
+/// A replica is always a moment behind. Turning to the primary at once would raise what has to be shown to the primary's
+/// present, which the replica does not show at the next read either; so it is given that moment.
 package final class ReplicaPool: SQLPool {
     private let primary: NetworkPool
     private let replica: NetworkPool
     private let progress: ReplicaProgress
     private let logger: Logger
+    private let patience: Duration
+    private let time: any TimeSource
     private let isComplaining = Mutex(false)
+    /// Until when nobody waits for a replica that was waited for in vain.
+    private let impatientUntil = Mutex<Duration?>(nil)
+
+    /// How long a replica that lags is only asked, not waited for.
+    static let pause: Duration = .seconds(1)
 
     package var dialect: Dialect { primary.dialect }
 
-    /// - Parameter progress: The one the primary's commits are noted in.
-    package init(primary: NetworkPool, replica: NetworkPool, progress: ReplicaProgress, logger: Logger) {
+    /// - Parameters:
+    ///   - progress: The one the primary's commits are noted in.
+    ///   - patience: How long a read waits for the replica to show what was seen.
+    package init(
+        primary: NetworkPool, replica: NetworkPool, progress: ReplicaProgress, patience: Duration, time: any TimeSource,
+        logger: Logger
+    ) {
+        self.patience = patience
+        self.time = time
         self.primary = primary
         self.replica = replica
         self.progress = progress
@@ -77,8 +94,10 @@ package final class ReplicaPool: SQLPool {
         let (seen, unknowns) = progress.current
         if let seen {
             do {
-                let result = try await replica.readOnce(ifReached: seen, body)
+                let patience = currentPatience()
+                let result = try await replica.readOnce(ifReached: seen, within: patience, body)
                 complain(nil)
+                note(hasReached: result != nil, waited: patience > .zero)
                 // Replication takes a moment: being behind is nothing to remark on.
                 if let result { return result }
             } catch let failure as SQLFailure {
@@ -94,6 +113,17 @@ package final class ReplicaPool: SQLPool {
         _ body: @escaping @Sendable (any SQLConnection, WriteMode) throws -> Result
     ) async throws -> Result {
         try await primary.write(body)
+    }
+
+    private func currentPatience() -> Duration {
+        let now = time.uptime
+        return impatientUntil.withLock { until in until.map { now < $0 } ?? false } ? .zero : patience
+    }
+
+    private func note(hasReached: Bool, waited: Bool) {
+        if !hasReached, !waited { return }
+        let until = hasReached ? nil : time.uptime + Self.pause
+        impatientUntil.withLock { $0 = until }
     }
 
     private func complain(_ reason: String?) {

@@ -40,8 +40,8 @@ package protocol SQLConnection: AnyObject, Sendable {
     /// Where the database's history stands for this connection, in the database's own notation: after a commit at least
     /// that commit, else all it shows now. `nil` where it does not tell.
     func position() throws -> String?
-    /// Whether this connection, to a replica, shows everything up to `position`.
-    func hasReached(_ position: String) throws -> Bool
+    /// Whether this connection, to a replica, shows everything up to `position`. Waits for that no longer than `patience`.
+    func hasReached(_ position: String, within patience: Duration) throws -> Bool
     /// Differs from what this connection said before exactly when another connection, of whomever, has committed since;
     /// `nil` where the database does not tell.
     func dataVersion() throws -> Int64?
@@ -55,7 +55,7 @@ extension SQLConnection {
     package var commitTicket: String? { nil }
     package func outcome(of ticket: String) throws -> Bool? { nil }
     package func position() throws -> String? { nil }
-    package func hasReached(_ position: String) throws -> Bool { false }
+    package func hasReached(_ position: String, within patience: Duration) throws -> Bool { false }
     package func dataVersion() throws -> Int64? { nil }
 }
 
