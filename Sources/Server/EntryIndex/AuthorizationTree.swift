@@ -7,7 +7,6 @@ import Datastore
 struct AuthorizationTree: Sendable {
     /// A path that is a SPIFFE ID, a parent or an agent, or several of these.
     struct Vertex: Sendable {
-        var path: String
         /// Entries and agents that refer to it.
         var uses: Int32 = 0
         /// The first entry whose parent it is, aliases left out; -1 for none.
@@ -30,8 +29,9 @@ struct AuthorizationTree: Sendable {
     private(set) var entries = Slots<PackedEntry>()
     private(set) var vertices = Slots<Vertex>()
     private(set) var agents = Slots<Agent>()
-    private var entrySlots = ShardedMap<EntryKey, Int32>()
-    private var vertexSlots = ShardedMap<String, Int32>()
+    private var entrySlots = SlotFinder()
+    private var vertexSlots = SlotFinder()
+    private var paths = PackedTexts()
     private var selectors = SelectorTable()
     /// Aliases by one of their selectors.
     private(set) var aliases = ShardedMap<Int32, NumberSet>()
@@ -41,21 +41,31 @@ struct AuthorizationTree: Sendable {
     /// Agents by each of their selectors.
     private(set) var agentsBySelector = ShardedMap<Int32, NumberSet>()
 
-    private var lastParent: (id: String, path: String?) = ("", nil)
+    private var lastParent: (id: String, isOurs: Bool) = ("", false)
+    private let aliasParent: String
 
-    static let aliasParent = "/spire/server"
-
-    init(trustDomain: String) { prefix = "spiffe://" + trustDomain }
+    init(trustDomain: String) {
+        prefix = "spiffe://" + trustDomain
+        aliasParent = prefix + "/spire/server"
+    }
 
     var entryCount: Int { entries.count }
     var agentCount: Int { agents.count }
 
-    func slot(ofEntry id: String) -> Int32? { entrySlots[EntryKey(id)] }
-    func slot(of key: EntryKey) -> Int32? { entrySlots[key] }
+    func slot(ofEntry id: String) -> Int32? { slot(of: EntryKey(id)) }
+    func slot(of key: EntryKey) -> Int32? { entrySlots.find(SlotFinder.hash(key)) { entries[$0].key == key } }
 
     /// The vertex of an ID of this trust domain, if anything refers to it.
-    func vertex(ofID id: String) -> Int32? { path(of: id).flatMap { vertexSlots[$0] } }
-    func vertex(ofPath path: String) -> Int32? { vertexSlots[path] }
+    func vertex(ofID id: String) -> Int32? {
+        guard isOurs(id) else { return nil }
+        let path = pathText(of: id)
+        return find(path, path.hash)
+    }
+
+    func path(at vertex: Int32) -> String { paths.text(vertex) }
+
+    /// The SPIFFE ID of a vertex.
+    private func id(at vertex: Int32) -> String { paths.text(vertex, after: prefix) }
 
     /// Writes entries out in full. Siblings share their parent's text.
     func unpacked(_ slots: some Sequence<Int32>) -> [RegistrationEntry] {
@@ -65,11 +75,11 @@ struct AuthorizationTree: Sendable {
             let packed = entries[slot]
             if packed.parent != parent {
                 parent = packed.parent
-                parentID = prefix + vertices[parent].path
+                parentID = id(at: parent)
             }
             var entry = RegistrationEntry()
             entry.id = packed.key.text
-            entry.spiffeID = prefix + vertices[packed.spiffeID].path
+            entry.spiffeID = id(at: packed.spiffeID)
             entry.parentID = parentID
             entry.selectors = packed.selectors.map { selectors.selector($0) }
             entry.x509SVIDTTL = packed.x509SVIDTTL
@@ -95,25 +105,25 @@ struct AuthorizationTree: Sendable {
     /// Adds the entry or replaces the one with its id. Entries outside the trust domain are left out.
     mutating func set(_ entry: RegistrationEntry, _ concern: inout Concern) {
         let key = EntryKey(entry.id)
-        guard let spiffeID = path(of: entry.spiffeID), let parent = parentPath(of: entry.parentID) else {
-            return remove(key, &concern)
-        }
+        guard isOurs(entry.spiffeID), isOursAsParent(entry.parentID) else { return remove(key, &concern) }
         let numbers = entry.selectors.map { selectors.acquire($0) }
-        if let slot = entrySlots[key], keepsPlace(slot, spiffeID: spiffeID, parent: parent, selectors: numbers) {
+        let hash = SlotFinder.hash(key)
+        let known = entrySlots.find(hash) { entries[$0].key == key }
+        if let slot = known, keepsPlace(slot, entry, selectors: numbers) {
             for number in entries[slot].selectors { selectors.release(number) }
             fill(slot, from: entry, selectors: numbers)
             if !entries[slot].flags.contains(.alias) { concern.changed(key, under: entries[slot].parent, self) }
             return
         }
-        remove(key, &concern)
+        if known != nil { remove(key, &concern) }
         var packed = PackedEntry()
         packed.key = key
-        packed.spiffeID = acquireVertex(spiffeID)
-        packed.parent = acquireVertex(parent)
-        let isAlias = parent == Self.aliasParent
+        packed.spiffeID = acquireVertex(entry.spiffeID)
+        packed.parent = acquireVertex(entry.parentID)
+        let isAlias = entry.parentID == aliasParent
         if isAlias { packed.flags.insert(.alias) }
         let slot = entries.add(packed)
-        entrySlots[key] = slot
+        entrySlots.insert(hash, slot)
         fill(slot, from: entry, selectors: numbers)
         if isAlias { file(slot) } else { linkSibling(slot) }
         linkTwin(slot)
@@ -123,7 +133,8 @@ struct AuthorizationTree: Sendable {
     mutating func removeEntry(id: String, _ concern: inout Concern) { remove(EntryKey(id), &concern) }
 
     private mutating func remove(_ key: EntryKey, _ concern: inout Concern) {
-        guard let slot = entrySlots[key] else { return }
+        let hash = SlotFinder.hash(key)
+        guard let slot = entrySlots.find(hash, { entries[$0].key == key }) else { return }
         concern.unlinking(slot, self)
         let packed = entries[slot]
         if packed.flags.contains(.alias) {
@@ -135,7 +146,7 @@ struct AuthorizationTree: Sendable {
             unlinkSibling(slot)
         }
         unlinkTwin(slot)
-        entrySlots[key] = nil
+        entrySlots.remove(hash, slot)
         entries.remove(slot, empty: PackedEntry())
         releaseVertex(packed.spiffeID, &concern)
         releaseVertex(packed.parent, &concern)
@@ -143,9 +154,11 @@ struct AuthorizationTree: Sendable {
     }
 
     /// Whether the entry in `slot` stays where it is in the tree under its new values.
-    private func keepsPlace(_ slot: Int32, spiffeID: String, parent: String, selectors new: [Int32]) -> Bool {
+    private func keepsPlace(_ slot: Int32, _ entry: RegistrationEntry, selectors new: [Int32]) -> Bool {
         let packed = entries[slot]
-        guard vertices[packed.spiffeID].path == spiffeID, vertices[packed.parent].path == parent else { return false }
+        guard paths.isEqual(packed.spiffeID, pathText(of: entry.spiffeID)),
+            paths.isEqual(packed.parent, pathText(of: entry.parentID))
+        else { return false }
         return !packed.flags.contains(.alias) || packed.selectors.elementsEqual(new)
     }
 
@@ -212,9 +225,9 @@ struct AuthorizationTree: Sendable {
     // MARK: Agents
 
     mutating func setAgent(id: String, expiresAt: Int64, selectors list: [Selector], _ concern: inout Concern) {
-        guard let path = path(of: id) else { return }
+        guard isOurs(id) else { return }
         let numbers = Set(list).map { selectors.acquire($0) }.sorted()
-        if let vertex = vertexSlots[path], case let slot = vertices[vertex].agent, slot >= 0,
+        if let vertex = vertex(ofID: id), case let slot = vertices[vertex].agent, slot >= 0,
             agents[slot].selectors == numbers
         {
             // A renewal: what it may obtain stays, unless it had expired before.
@@ -226,7 +239,7 @@ struct AuthorizationTree: Sendable {
             return
         }
         removeAgent(id: id, &concern)
-        let vertex = acquireVertex(path)
+        let vertex = acquireVertex(id)
         let slot = agents.add(Agent(vertex: vertex, expiresAt: expiresAt, selectors: numbers))
         vertices[vertex].agent = slot
         for number in numbers { agentsBySelector[number, default: NumberSet()].insert(slot) }
@@ -234,7 +247,7 @@ struct AuthorizationTree: Sendable {
     }
 
     mutating func removeAgent(id: String, _ concern: inout Concern) {
-        guard let path = path(of: id), let vertex = vertexSlots[path], vertices[vertex].agent >= 0 else { return }
+        guard let vertex = vertex(ofID: id), vertices[vertex].agent >= 0 else { return }
         concern.agentChanging(vertex, self)
         let slot = vertices[vertex].agent
         for selector in agents[slot].selectors {
@@ -249,52 +262,70 @@ struct AuthorizationTree: Sendable {
 
     mutating func removeAgents(expiredBefore now: Int64, _ concern: inout Concern) {
         for slot in agents.slots where agents[slot].vertex >= 0 && agents[slot].expiresAt < now {
-            removeAgent(id: prefix + vertices[agents[slot].vertex].path, &concern)
+            removeAgent(id: id(at: agents[slot].vertex), &concern)
         }
     }
 
     // MARK: Vertices
 
-    private mutating func acquireVertex(_ path: String) -> Int32 {
-        if let known = vertexSlots[path] {
+    /// - Parameter id: Of this trust domain.
+    private mutating func acquireVertex(_ id: String) -> Int32 {
+        let path = pathText(of: id)
+        let hash = path.hash
+        if let known = find(path, hash) {
             vertices[known].uses += 1
             return known
         }
-        let slot = vertices.add(Vertex(path: path, uses: 1))
-        vertexSlots[path] = slot
+        let slot = vertices.add(Vertex(uses: 1))
+        paths.set(slot, path)
+        vertexSlots.insert(hash, slot)
         return slot
     }
 
     private mutating func releaseVertex(_ slot: Int32, _ concern: inout Concern) {
         vertices[slot].uses -= 1
         guard vertices[slot].uses == 0 else { return }
-        vertexSlots[vertices[slot].path] = nil
-        vertices.remove(slot, empty: Vertex(path: ""))
+        vertexSlots.remove(paths.hash(slot), slot)
+        paths.clear(slot)
+        vertices.remove(slot, empty: Vertex())
         concern.forget(slot)
     }
 
+    private func find(_ path: PackedTexts.Text, _ hash: UInt64) -> Int32? {
+        vertexSlots.find(hash) { paths.isEqual($0, path) }
+    }
+
+    /// - Parameter id: Of this trust domain.
+    private func pathText(of id: String) -> PackedTexts.Text {
+        PackedTexts.Text(id.utf8.dropFirst(prefix.utf8.count))
+    }
+
     /// Siblings come one after another, often with one copy of their parent's text.
-    private mutating func parentPath(of id: String) -> String? {
-        if id == lastParent.id { return lastParent.path }
-        let path = path(of: id)
-        lastParent = (id, path)
-        return path
+    private mutating func isOursAsParent(_ id: String) -> Bool {
+        if id == lastParent.id { return lastParent.isOurs }
+        lastParent = (id, isOurs(id))
+        return lastParent.isOurs
     }
 
     /// The path of an ID of this trust domain; `nil` for another's and for what is no SPIFFE ID.
+    func path(of id: String) -> String? {
+        isOurs(id) ? String(Substring(id.utf8.dropFirst(prefix.utf8.count))) : nil
+    }
+
+    /// Whether an ID is a SPIFFE ID of this trust domain.
     ///
     /// > Spec: SPIFFE-ID §2.2.
-    func path(of id: String) -> String? {
-        guard id.hasPrefix(prefix) else { return nil }
+    private func isOurs(_ id: String) -> Bool {
+        guard id.hasPrefix(prefix) else { return false }
         let path = id.utf8.dropFirst(prefix.utf8.count)
-        if path.isEmpty { return "" }
-        guard path.first == UInt8(ascii: "/"), path.last != UInt8(ascii: "/") else { return nil }
+        if path.isEmpty { return true }
+        guard path.first == UInt8(ascii: "/"), path.last != UInt8(ascii: "/") else { return false }
         var length = 0
         var dots = 0
         for byte in path.dropFirst() {
             switch byte {
             case UInt8(ascii: "/"):
-                if length == 0 || (dots == length && length <= 2) { return nil }
+                if length == 0 || (dots == length && length <= 2) { return false }
                 length = 0
                 dots = 0
                 continue
@@ -302,11 +333,11 @@ struct AuthorizationTree: Sendable {
             case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
                 UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "-"), UInt8(ascii: "_"):
                 break
-            default: return nil
+            default: return false
             }
             length += 1
         }
-        if dots == length && length <= 2 { return nil }
-        return String(Substring(path))
+        if dots == length && length <= 2 { return false }
+        return true
     }
 }

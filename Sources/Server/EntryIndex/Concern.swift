@@ -75,7 +75,7 @@ struct Concern {
         if entry.flags.contains(.alias) {
             let agents = tree.agents(under: slot, now: now)
             if !agents.isEmpty {
-                let group = add(agents.map { tree.vertices[tree.agents[$0].vertex].path })
+                let group = add(agents.map { tree.path(at: tree.agents[$0].vertex) })
                 nameAll(below: [entry.spiffeID], in: group, tree)
             }
             below.removeAll()
@@ -93,13 +93,13 @@ struct Concern {
 
     private mutating func look(at aliases: [Int32], from vertex: Int32, _ tree: AuthorizationTree) {
         guard !aliases.isEmpty else { return }
-        let group = add([tree.vertices[vertex].path])
+        let group = add([tree.path(at: vertex)])
         nameAll(below: aliases.map { tree.entries[$0].spiffeID }, in: group, tree)
     }
 
     private mutating func group(below vertex: Int32, _ tree: AuthorizationTree) -> Int {
         if let known = below[vertex] { return known }
-        let made = add(tree.reaching(vertex, now: now).map { tree.vertices[$0].path })
+        let made = add(tree.reaching(vertex, now: now).map { tree.path(at: $0) })
         below[vertex] = made
         return made
     }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package import Datastore
+import Datastore
 import Groundwork
 import Logging
 import Synchronization
@@ -159,11 +159,16 @@ extension EntryIndex {
         var fresh = AuthorizationTree(trustDomain: trustDomain)
         var nobody = Concern.ignored()
         var page = PageRequest(size: Self.pageSize)
-        repeat {
-            let found = try await store.listEntries(EntryFilter(), page: page)
+        var found = try await store.listEntries(EntryFilter(), page: page)
+        while found.items.count == page.size, !found.nextToken.isEmpty {
+            page.token = found.nextToken
+            // Read on while this piece is put into the tree.
+            let next = page
+            async let following = store.listEntries(EntryFilter(), page: next)
             for entry in found.items { fresh.set(entry, &nobody) }
-            page.token = found.items.count < page.size ? "" : found.nextToken
-        } while !page.token.isEmpty
+            found = try await following
+        }
+        for entry in found.items { fresh.set(entry, &nobody) }
         for node in try await validNodes() { fresh.setAgent(node, &nobody) }
         board.begin()
         defer { board.finish() }

@@ -2,29 +2,39 @@
 
 import Datastore
 
-/// Each distinct selector once, under a number, for as long as something uses it.
+/// Each distinct selector once, under a number, for as long as something uses it. Selectors are the same when their
+/// bytes are.
 struct SelectorTable: Sendable {
     private struct Use: Sendable {
-        var selector: Selector
         var count: Int32
+        /// How much of the text is the type.
+        var typeLength: Int32
     }
 
     private var numbers = SlotFinder()
     private var uses = Slots<Use>()
+    /// Type and value, one after the other.
+    private var texts = PackedTexts()
 
-    func selector(_ number: Int32) -> Selector { uses[number].selector }
+    func selector(_ number: Int32) -> Selector {
+        let parts = texts.parts(number, first: Int(uses[number].typeLength))
+        return Selector(type: parts.first, value: parts.second)
+    }
 
     func number(of selector: Selector) -> Int32? {
-        numbers.find(SlotFinder.hash(selector)) { uses[$0].selector == selector }
+        let text = Self.text(selector)
+        return find(text, text.hash)
     }
 
     mutating func acquire(_ selector: Selector) -> Int32 {
-        let hash = SlotFinder.hash(selector)
-        if let known = numbers.find(hash, { uses[$0].selector == selector }) {
+        let text = Self.text(selector)
+        let hash = text.hash
+        if let known = find(text, hash) {
             uses[known].count += 1
             return known
         }
-        let number = uses.add(Use(selector: selector, count: 1))
+        let number = uses.add(Use(count: 1, typeLength: Int32(truncatingIfNeeded: text.first.count)))
+        texts.set(number, text)
         numbers.insert(hash, number)
         return number
     }
@@ -32,7 +42,16 @@ struct SelectorTable: Sendable {
     mutating func release(_ number: Int32) {
         uses[number].count -= 1
         guard uses[number].count == 0 else { return }
-        numbers.remove(SlotFinder.hash(uses[number].selector), number)
-        uses.remove(number, empty: Use(selector: Selector(type: "", value: ""), count: 0))
+        numbers.remove(texts.hash(number, first: Int(uses[number].typeLength)), number)
+        texts.clear(number)
+        uses.remove(number, empty: Use(count: 0, typeLength: 0))
+    }
+
+    private func find(_ text: PackedTexts.Text, _ hash: UInt64) -> Int32? {
+        numbers.find(hash) { Int(uses[$0].typeLength) == text.first.count && texts.isEqual($0, text) }
+    }
+
+    private static func text(_ selector: Selector) -> PackedTexts.Text {
+        PackedTexts.Text(Substring(selector.type).utf8, Substring(selector.value).utf8)
     }
 }

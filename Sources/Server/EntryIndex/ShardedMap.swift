@@ -1,7 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 
-import Datastore
-
 /// A key with a cheap number that differs between most keys; the dictionary inside hashes properly.
 protocol ShardKey: Hashable, Sendable {
     var spread: Int { get }
@@ -9,27 +7,6 @@ protocol ShardKey: Hashable, Sendable {
 
 extension Int32: ShardKey {
     var spread: Int { Int(self) }
-}
-
-extension String: ShardKey {
-    var spread: Int {
-        var spread = utf8.count
-        for byte in utf8.suffix(8) { spread = spread &* 31 &+ Int(byte) }
-        return spread
-    }
-}
-
-extension Selector: ShardKey {
-    var spread: Int { value.spread }
-}
-
-extension EntryKey: ShardKey {
-    var spread: Int {
-        switch self {
-        case .uuid(let high, _): Int(truncatingIfNeeded: high)
-        case .text(let text): text.spread
-        }
-    }
 }
 
 /// A dictionary in pieces of pieces, so that changing it while a copy is held elsewhere copies one small piece only.

@@ -58,7 +58,7 @@ import Testing
             return replica = Dictionary(uniqueKeysWithValues: all.map { ($0.id, $0) })
         }
         for key in group.keys {
-            if let vertex = tree.vertex(ofPath: path), let slot = tree.slot(of: key),
+            if let vertex = tree.vertex(ofID: TreeEditor.id(path)), let slot = tree.slot(of: key),
                 tree.isAuthorized(slot, at: vertex, now: 1)
             {
                 replica[key.text] = tree.unpacked([slot])[0]
@@ -71,7 +71,7 @@ import Testing
     /// "Which agents does this entry concern" is exactly "whose answer contains it".
     private static func checkInverse(_ tree: AuthorizationTree, _ slow: SlowAuthorization, _ id: String) {
         guard let slot = tree.slot(ofEntry: id), !tree.entries[slot].flags.contains(.alias) else { return }
-        let reaching = Set(tree.reaching(tree.entries[slot].parent, now: 1).map { tree.vertices[$0].path })
+        let reaching = Set(tree.reaching(tree.entries[slot].parent, now: 1).map { tree.path(at: $0) })
         let wanted = TreeEditor.paths.filter { slow.authorized(TreeEditor.id($0), now: 1).contains(id) }
         // Paths that nothing refers to are no vertices, and nobody's.
         #expect(reaching == Set(wanted), "\(id)")
