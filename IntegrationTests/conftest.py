@@ -1,9 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """Fixtures of the integration tests."""
+import pathlib
+import shutil
 import subprocess
+import tempfile
 
 import pytest
 
+from cluster import Database
 from programs import SAMPLES, Agent, Server
 
 
@@ -55,6 +59,45 @@ def make_agent(tmp_path, started):
         started.append(agent)
         return agent
     return make
+
+
+@pytest.fixture(scope="session")
+def database_server():
+    """Gives the one server of a kind that all tests share, which is started when first asked for."""
+    # Where those may go as whom database servers run.
+    folder = pathlib.Path(tempfile.mkdtemp(prefix="spire-databases-"))
+    folder.chmod(0o755)
+    servers = {}
+
+    def get(kind):
+        if not Database.is_available(kind):
+            pytest.skip(f"{kind} is not installed: dev/setup --tests")
+        if kind not in servers:
+            servers[kind] = Database(kind, folder / kind)
+        return servers[kind]
+    yield get
+    for server in servers.values():
+        server.gateway.close()
+        for which in ("replica", "primary"):
+            server.kill(which)
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+class Store:
+    """An empty database. `options` make a server use it."""
+
+    def __init__(self, server=None):
+        self.server = server
+        self.options = {}
+        if server:
+            self.name = server.create()
+            self.options = {"datastore": server.plugin(self.name)}
+
+
+@pytest.fixture(params=["sqlite3", "postgres", "mariadb"])
+def any_store(request, database_server):
+    """A new database of each kind in turn."""
+    return Store(None if request.param == "sqlite3" else database_server(request.param))
 
 
 @pytest.fixture(scope="session")

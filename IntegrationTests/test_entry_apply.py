@@ -32,8 +32,8 @@ def apply(server, file, *more, owner="team", check=True):
     return server("entry", "apply", "-f", file, "-owner", owner, *more, check=check)
 
 
-def test_plan_then_apply_then_nothing_to_do(make_server, tmp_path):
-    server = make_server().start()
+def test_plan_then_apply_then_nothing_to_do(make_server, tmp_path, any_store):
+    server = make_server(**any_store.options).start()
     file = write(tmp_path / "e.yaml", [entry("/a"), entry("/b", hint="x"), entry("/c", name="third")])
 
     dry = apply(server, file, "-dry-run", check=False)
@@ -63,8 +63,8 @@ def test_plan_then_apply_then_nothing_to_do(make_server, tmp_path):
     assert (b["hint"], b["dns_names"], b["revision_number"]) == ("y", ["b.example"], "1")
 
 
-def test_other_owners_and_hand_made_entries_are_left_alone(make_server, tmp_path):
-    server = make_server().start()
+def test_other_owners_and_hand_made_entries_are_left_alone(make_server, tmp_path, any_store):
+    server = make_server(**any_store.options).start()
     by_hand = server.entry("spiffe://example.org/hand", "unix:uid:7")
     apply(server, write(tmp_path / "rivals.yaml", [entry("/rivals")]), owner="rivals")
     file = write(tmp_path / "e.yaml", [entry("/a")])
@@ -86,8 +86,8 @@ def test_other_owners_and_hand_made_entries_are_left_alone(make_server, tmp_path
     assert paths(server) == ["/a", "/hand", "/rivals"]
 
 
-def test_what_the_server_refuses_is_told_before_anything_is_changed(make_server, tmp_path):
-    server = make_server().start()
+def test_what_the_server_refuses_is_told_before_anything_is_changed(make_server, tmp_path, any_store):
+    server = make_server(**any_store.options).start()
     file = write(tmp_path / "e.yaml", [
         entry("/good"), entry("/bad", dns_names=["not a name"]),
         {**entry("/x"), "spiffe_id": "spiffe://other.test/x"}, {**entry("/y"), "parent_id": "spiffe://other.test/p"},
@@ -145,13 +145,15 @@ def test_ten_thousand_entries_in_one_run_with_progress(make_server, tmp_path):
     assert server("entry", "count").stdout == "9000 registration entries\n"
 
 
-def test_concurrent_applies_end_in_one_of_the_declared_states(make_server, tmp_path):
-    server = make_server().start()
+def test_concurrent_applies_end_in_one_of_the_declared_states(make_server, tmp_path, any_store):
+    server = make_server(**any_store.options).start()
     states = []
+    # Everything takes longer over a network.
+    both, own, rounds = (300, 150, 2) if any_store.server else (1500, 700, 6)
     for letter in "xy":
         # Same keys with other contents, and keys only one of them has.
-        entries = [entry(f"/s/{n}", f"unix:uid:{n}", name=f"s{n}", hint=letter) for n in range(1500)]
-        entries += [entry(f"/{letter}/{n}", f"unix:gid:{n}", name=f"{letter}{n}", hint=letter) for n in range(700)]
+        entries = [entry(f"/s/{n}", f"unix:uid:{n}", name=f"s{n}", hint=letter) for n in range(both)]
+        entries += [entry(f"/{letter}/{n}", f"unix:gid:{n}", name=f"{letter}{n}", hint=letter) for n in range(own)]
         file = tmp_path / f"{letter}.json"
         file.write_text(json.dumps({"entries": entries}))
         states.append((file, sorted((e["spiffe_id"].removeprefix("spiffe://example.org"), e["hint"]) for e in entries)))
@@ -160,7 +162,7 @@ def test_concurrent_applies_end_in_one_of_the_declared_states(make_server, tmp_p
         return sorted((e["spiffe_id"]["path"], e["hint"]) for e in stored(server).values())
 
     winners = set()
-    for round in range(6):
+    for round in range(rounds):
         results = {}
 
         def run(number):
