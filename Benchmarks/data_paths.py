@@ -3,8 +3,12 @@
 import json
 import os
 import pathlib
+import shutil
 import subprocess
+import tempfile
 import time
+
+DATABASES = pathlib.Path(__file__).resolve().parent.parent / "IntegrationTests" / "databases"
 
 
 def status_megabytes(pid, name):
@@ -134,4 +138,51 @@ def scale(bench, agents=None, mode=None):
               f"{report['harness_cpu_seconds']:.0f} s", "")
 
 
-PARTS = {"shapes": shapes, "paths": paths, "large": large, "huge": huge, "scale": scale}
+def databases(bench, count=10_000):
+    """The same on PostgreSQL and MariaDB, each with a replica that nothing is read from; left out if not installed."""
+    for kind, name in (("postgres", "PostgreSQL"), ("mariadb", "MariaDB")):
+        if subprocess.run([DATABASES, "available", kind]).returncode != 0:
+            bench.row(f"{name}: not installed", "", "", "")
+            continue
+        # Database servers run as users who may not enter every folder.
+        folder = pathlib.Path(tempfile.mkdtemp(prefix="spire-bench-db-")) / "db"
+        folder.parent.chmod(0o755)
+        subprocess.run([DATABASES, "start", kind, folder, str(os.getpid())], check=True)
+        try:
+            on_database(bench, kind, name, folder, count)
+        finally:
+            bench.stop()
+            for which in ("replica", "primary"):
+                subprocess.run([DATABASES, "kill", kind, folder, which])
+            shutil.rmtree(folder.parent, ignore_errors=True)
+
+
+def on_database(bench, kind, name, folder, count):
+    values = dict(line.split("=", 1) for line in (folder / "env").read_text().splitlines())
+    host, port, user, password = (values[key] for key in ("HOST", "PORT", "USER", "PASSWORD"))
+    if kind == "postgres":
+        make = ["psql", "-q", "-h", folder, "-p", port, "-U", user, "-d", "postgres", "-c", "CREATE DATABASE spire_bench"]
+        line = f"host={host} port={port} user={user} password={password} dbname=spire_bench sslmode=disable"
+    else:
+        make = ["mariadb", "--no-defaults", "-u", "root", f"--socket={folder}/primary.sock", "-e", "CREATE DATABASE spire_bench"]
+        line = f"{user}:{password}@tcp({host}:{port})/spire_bench?parseTime=true"
+    subprocess.run(make, check=True)
+    kind = {"mariadb": "mysql"}.get(kind, kind)
+    server, _, _ = bench.server(f"server-{kind}", datastore=f'database_type = "{kind}"\n            connection_string = "{line}"')
+    token = bench.token()
+    create(bench, server, f"{name}: entry create, {count:,} in batches of 50", count, 50)
+    report = json.loads(bench.command("spire-load", "list-entries", "-socket", bench.api))
+    bench.row(f"{name}: list {count:,} entries in one answer", f"{report['best_seconds']:.3f} s", "", "")
+    bench.load(server, f"{name}: count {count:,} entries", "count-entries", "-socket", bench.api, "-seconds", 3)
+    report = json.loads(bench.command(
+        "spire-load", "authorized", "-server", f"127.0.0.1:{bench.port}", "-token", token).splitlines()[-1])
+    title = f"{name}: one agent's {report['entries']:,} authorised entries"
+    bench.row(f"{title}: all at once / by pages / unchanged", " / ".join(
+        f"{report[key + '_seconds']:.3f} s" for key in ("get", "sync", "unchanged")), "", "")
+    memory_row(bench, server, f"{name}: server memory with {count:,} entries")
+    restart(bench, server, count)
+
+
+PARTS = {
+    "shapes": shapes, "paths": paths, "large": large, "huge": huge, "scale": scale, "databases": databases,
+}
