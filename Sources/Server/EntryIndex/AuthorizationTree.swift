@@ -110,9 +110,11 @@ struct AuthorizationTree: Sendable {
         let hash = SlotFinder.hash(key)
         let known = entrySlots.find(hash) { entries[$0].key == key }
         if let slot = known, keepsPlace(slot, entry, selectors: numbers) {
-            for number in entries[slot].selectors { selectors.release(number) }
-            fill(slot, from: entry, selectors: numbers)
-            if !entries[slot].flags.contains(.alias) { concern.changed(key, under: entries[slot].parent, self) }
+            var packed = entries[slot]
+            for number in packed.selectors { selectors.release(number) }
+            packed.fill(from: entry, selectors: numbers)
+            entries[slot] = packed
+            if !packed.flags.contains(.alias) { concern.changed(key, under: packed.parent, self) }
             return
         }
         if known != nil { remove(key, &concern) }
@@ -122,11 +124,14 @@ struct AuthorizationTree: Sendable {
         packed.parent = acquireVertex(entry.parentID)
         let isAlias = entry.parentID == aliasParent
         if isAlias { packed.flags.insert(.alias) }
+        packed.fill(from: entry, selectors: numbers)
+        // Before the first sibling and the first twin, whose links to it follow.
+        if !isAlias { packed.siblings.next = vertices[packed.parent].firstChild }
+        packed.twins.next = vertices[packed.spiffeID].firstTwin
         let slot = entries.add(packed)
         entrySlots.insert(hash, slot)
-        fill(slot, from: entry, selectors: numbers)
-        if isAlias { file(slot) } else { linkSibling(slot) }
-        linkTwin(slot)
+        if isAlias { file(slot) } else { linkSibling(slot, before: packed.siblings.next, under: packed.parent) }
+        linkTwin(slot, before: packed.twins.next, of: packed.spiffeID)
         concern.linked(slot, self)
     }
 
@@ -162,20 +167,6 @@ struct AuthorizationTree: Sendable {
         return !packed.flags.contains(.alias) || packed.selectors.elementsEqual(new)
     }
 
-    private mutating func fill(_ slot: Int32, from entry: RegistrationEntry, selectors numbers: [Int32]) {
-        var flags = entries[slot].flags.intersection(.alias)
-        if entry.admin { flags.insert(.admin) }
-        if entry.downstream { flags.insert(.downstream) }
-        if entry.storeSVID { flags.insert(.storeSVID) }
-        entries[slot].flags = flags
-        entries[slot].x509SVIDTTL = entry.x509SVIDTTL
-        entries[slot].jwtSVIDTTL = entry.jwtSVIDTTL
-        entries[slot].revisionNumber = entry.revisionNumber
-        entries[slot].createdAt = entry.createdAt
-        entries[slot].selectors = NumberList(numbers)
-        entries[slot].rest = PackedEntry.Rest(entry)
-    }
-
     /// Files an alias under the selector that has fewest aliases yet, so that no list grows long.
     private mutating func file(_ slot: Int32) {
         aliasCount += 1
@@ -186,10 +177,7 @@ struct AuthorizationTree: Sendable {
         aliases[anchor, default: NumberSet()].insert(slot)
     }
 
-    private mutating func linkSibling(_ slot: Int32) {
-        let parent = entries[slot].parent
-        let first = vertices[parent].firstChild
-        entries[slot].siblings = .init(previous: -1, next: first)
+    private mutating func linkSibling(_ slot: Int32, before first: Int32, under parent: Int32) {
         if first >= 0 { entries[first].siblings.previous = slot }
         vertices[parent].firstChild = slot
     }
@@ -204,10 +192,7 @@ struct AuthorizationTree: Sendable {
         if links.next >= 0 { entries[links.next].siblings.previous = links.previous }
     }
 
-    private mutating func linkTwin(_ slot: Int32) {
-        let vertex = entries[slot].spiffeID
-        let first = vertices[vertex].firstTwin
-        entries[slot].twins = .init(previous: -1, next: first)
+    private mutating func linkTwin(_ slot: Int32, before first: Int32, of vertex: Int32) {
         if first >= 0 { entries[first].twins.previous = slot }
         vertices[vertex].firstTwin = slot
     }

@@ -23,6 +23,20 @@ struct PackedEntry: Sendable {
     var createdAt: Int64 = 0
     var rest: Rest?
 
+    /// Takes over all but the entry's id and its place in the tree.
+    mutating func fill(from entry: RegistrationEntry, selectors numbers: [Int32]) {
+        flags.formIntersection(.alias)
+        if entry.admin { flags.insert(.admin) }
+        if entry.downstream { flags.insert(.downstream) }
+        if entry.storeSVID { flags.insert(.storeSVID) }
+        x509SVIDTTL = entry.x509SVIDTTL
+        jwtSVIDTTL = entry.jwtSVIDTTL
+        revisionNumber = entry.revisionNumber
+        createdAt = entry.createdAt
+        selectors = NumberList(numbers)
+        rest = Rest(entry)
+    }
+
     /// Places in a doubly linked list through the entries; -1 for none.
     struct Neighbours: Sendable {
         var previous: Int32 = -1

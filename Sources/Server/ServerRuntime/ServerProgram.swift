@@ -21,6 +21,7 @@ package enum ServerProgram {
     package static func run(config: ServerConfig, log: LogSystem) async throws {
         let logger = log.logger
         do {
+            Allocator.limitPools()
             Bootstrap.prepareProcess(logger)
             for notice in config.notices { notice.log(to: logger) }
             logger.info(
