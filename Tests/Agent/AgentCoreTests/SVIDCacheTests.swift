@@ -230,6 +230,13 @@ struct JWTCacheTests {
         #expect(cache.lookup(.init(spiffeID: "spiffe://a/c", audience: ["x", "y"])) == nil)
     }
 
+    @Test("tokens of differently spelled audiences are different tokens; their order does not matter")
+    func audiences() {
+        let key = { JWTCache.Key(spiffeID: "spiffe://example.org/a", audience: $0) }
+        #expect(key(["a", "b"]) == key(["b", "a"]))
+        #expect(key(["caf\u{E9}"]) != key(["cafe\u{301}"]))
+    }
+
     @Test("a full cache forgets the token used longest ago")
     func eviction() {
         var cache = JWTCache(limit: 2)

@@ -13,6 +13,7 @@ import RPC
 import SPIFFE
 import Synchronization
 import SwiftProtobuf
+import Telemetry
 import Testing
 import Wire
 import WorkloadProtos
@@ -21,15 +22,15 @@ import WorkloadProtos
 
 /// A whole agent on temporary sockets, against a small server over real TLS.
 struct AgentEndToEndTests {
-    private final class Place {
+    final class Place {
         let path = "/tmp/spire-e2e-" + SystemRandom().uuid().prefix(8)
         init() throws { try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true) }
         deinit { try? FileManager.default.removeItem(atPath: path) }
     }
 
-    private static let header = CallOptions(timeout: .seconds(20), metadata: ["workload.spiffe.io": "true"])
+    static let header = CallOptions(timeout: .seconds(20), metadata: ["workload.spiffe.io": "true"])
 
-    private func config(_ place: Place, port: Int, _ extra: String, keys: String = "disk") throws -> AgentConfig {
+    func config(_ place: Place, port: Int, _ extra: String, keys: String = "disk") throws -> AgentConfig {
         let text = """
             agent {
               data_dir = "\(place.path)/data"
@@ -49,20 +50,23 @@ struct AgentEndToEndTests {
     }
 
     /// Runs an agent until `body` returns.
-    private func agent(_ config: AgentConfig, _ body: (RPCClient) async throws -> Void) async throws {
+    func agent(
+        _ config: AgentConfig, instruments: Instruments = .off, _ body: (RPCClient) async throws -> Void
+    ) async throws {
         let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
         let logger = Logger(label: "agent") { _ in SwiftLogNoOpLogHandler() }
         try ProcessSurroundings.makeDirectory(config.dataDir)
         let outcome: Result<Void, any Error>
         do {
-            let parts = try await Composition.build(config, logger: logger, clocks: .system, group: group)
+            let parts = try await Composition.build(
+                config, logger: logger, clocks: .system, group: group, instruments: instruments)
             outcome = .success(
                 try await withThrowingTaskGroup(of: Void.self) { tasks in
                     tasks.addTask { try await Agent(parts: parts).run() }
                     let client = Channels.unix(path: config.socketPath, group: group)
                     tasks.addTask {
-                        // The socket appears once the agent has its identity.
-                        while !FileManager.default.fileExists(atPath: config.socketPath) {
+                        // The agent listens once it has its identity; the socket's file is there a moment earlier.
+                        while !(await Self.answers(config.socketPath, on: group)) {
                             try await SystemTime().sleep(for: .milliseconds(5))
                         }
                     }
@@ -81,7 +85,15 @@ struct AgentEndToEndTests {
         try outcome.get()
     }
 
-    private func x509(_ client: RPCClient) async throws -> Workload_X509SVIDResponse {
+    private static func answers(_ path: String, on group: any EventLoopGroup) async -> Bool {
+        guard let channel = try? await ClientBootstrap(group: group).connect(unixDomainSocketPath: path).get() else {
+            return false
+        }
+        try? await channel.close()
+        return true
+    }
+
+    func x509(_ client: RPCClient) async throws -> Workload_X509SVIDResponse {
         try await client.serverStreaming(
             WorkloadAPIMethods.fetchX509SVID, Workload_X509SVIDRequest(), options: Self.header
         ) { try #require(try await $0.next()) }

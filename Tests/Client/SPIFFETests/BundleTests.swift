@@ -206,6 +206,8 @@ import X509
         #expect(bundle.authority(keyID: "ec") == nil)
         #expect(bundle.authority(keyID: "rsa") == keys[1].publicKey)
         #expect(throws: SPIFFEError.self) { try bundle.add(JWTAuthority(keyID: "", publicKey: keys[0].publicKey)) }
+        try bundle.add(JWTAuthority(keyID: "caf\u{E9}", publicKey: keys[0].publicKey))
+        #expect(bundle.authority(keyID: "cafe\u{301}") == nil)
         let root = try sample().x509Authorities[0]
         #expect(X509Bundle(td, authorities: [root, root]).authorities == [root])
     }

@@ -45,6 +45,18 @@ import Testing
         }
     }
 
+    @Test("an audience in another spelling of the same letters is another audience")
+    func spelling() throws {
+        let exp = Int(Fixtures.time.timeIntervalSince1970) + 300
+        let claims = try JWTClaims([
+            "sub": .string("spiffe://example.org/web"), "aud": .string("caf\u{E9}"), "exp": .number("\(exp)"),
+        ])
+        #expect(try claims.check(audience: ["caf\u{E9}"], at: Fixtures.time, leeway: .zero) == ["caf\u{E9}"])
+        #expect(throws: SPIFFEError.self) {
+            try claims.check(audience: ["cafe\u{301}"], at: Fixtures.time, leeway: .zero)
+        }
+    }
+
     @Test("without leeway the last second is exp itself")
     func leeway() throws {
         let token = try #require(try token("ES256").members["token"]?.string)

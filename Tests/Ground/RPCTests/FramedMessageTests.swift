@@ -8,7 +8,7 @@ import Testing
 
 @Suite struct FramedMessageTests {
     private func address(_ buffer: ByteBuffer) -> Int {
-        unsafe buffer.withUnsafeReadableBytes { unsafe Int(bitPattern: $0.baseAddress) }
+        unsafe buffer.withUnsafeReadableBytes { Int(bitPattern: $0.baseAddress) }
     }
 
     private func expectPrefixInPlace(_ message: ByteBuffer) {

@@ -18,12 +18,12 @@ package struct WorkloadJWT: Sendable, Hashable {
 package struct JWTCache {
     package struct Key: Sendable, Hashable {
         let spiffeID: String
-        let audience: [String]
+        let audience: [[UInt8]]
 
-        /// The order of `audience` does not matter.
+        /// The order of `audience` does not matter, each byte of it does.
         package init(spiffeID: String, audience: [String]) {
             self.spiffeID = spiffeID
-            self.audience = audience.sorted()
+            self.audience = audience.map { Array($0.utf8) }.sorted { $0.lexicographicallyPrecedes($1) }
         }
     }
 

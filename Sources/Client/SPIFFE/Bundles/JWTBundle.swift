@@ -47,28 +47,31 @@ extension JWTBundle: JWTBundleSource {
     }
 }
 
-/// Keeps order and finds by key ID.
+/// Keeps order and finds by key ID, byte by byte: to a `String` two spellings of one letter are equal.
 struct JWTAuthorityList: Sendable, Hashable {
     private(set) var authorities: [JWTAuthority] = []
-    private var places: [String: Int] = [:]
+    private var places: [[UInt8]: Int] = [:]
 
     init(_ authorities: [JWTAuthority]) {
         for authority in authorities { add(authority) }
     }
 
-    subscript(keyID: String) -> PublicKey? { places[keyID].map { authorities[$0].publicKey } }
+    subscript(keyID: String) -> PublicKey? { places[Array(keyID.utf8)].map { authorities[$0].publicKey } }
 
     mutating func add(_ authority: JWTAuthority) {
-        if let place = places[authority.keyID] {
+        let key = Array(authority.keyID.utf8)
+        if let place = places[key] {
             authorities[place] = authority
         } else {
-            places[authority.keyID] = authorities.count
+            places[key] = authorities.count
             authorities.append(authority)
         }
     }
 
     mutating func remove(_ keyID: String) {
-        guard places[keyID] != nil else { return }
-        self = JWTAuthorityList(authorities.filter { $0.keyID != keyID })
+        guard let place = places[Array(keyID.utf8)] else { return }
+        var rest = authorities
+        rest.remove(at: place)
+        self = JWTAuthorityList(rest)
     }
 }

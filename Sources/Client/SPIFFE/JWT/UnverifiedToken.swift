@@ -48,7 +48,8 @@ struct JWTClaims {
 
     /// Returns the token's audience once it is for one of `expected` and the times fit.
     func check(audience expected: [String], at time: Date, leeway: Duration) throws(SPIFFEError) -> [String] {
-        guard audience.contains(where: expected.contains) else {
+        // Byte by byte: to a `String` two spellings of one letter are equal.
+        guard audience.contains(where: { name in expected.contains { $0.utf8.elementsEqual(name.utf8) } }) else {
             throw SPIFFEError(
                 .invalidJWTSVID,
                 "expected audience in \(Quoted(list: expected)) (audience=\(Quoted(list: audience)))")
