@@ -118,7 +118,7 @@ private struct TreeBuilder {
                 throw YAMLError("a key must be a plain word", at: place)
             }
             if isPlain, key == "<<" { throw YAMLError("merge keys are not supported; write the keys out", at: place) }
-            guard known.insert(key).inserted else { throw YAMLError("the key \"\(key)\" is there twice", at: place) }
+            guard known.insert(key).inserted else { throw YAMLError("the key \(key.debugDescription) is there twice", at: place) }
             let (value, position) = try reader.next(limits)
             members.append(YAMLNode.Member(key, at: place, try node(value, position, depth: depth + 1)))
         }

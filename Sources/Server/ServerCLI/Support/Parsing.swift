@@ -42,12 +42,13 @@ enum SPIRE {
 
     /// - Throws: `CommandFailure`.
     static func selector(_ text: String) throws -> Spire_Api_Types_Selector {
-        guard let colon = text.firstIndex(of: ":") else {
+        // A byte, not a letter: what follows may begin with a mark that a letter would swallow.
+        guard let colon = text.utf8.firstIndex(of: UInt8(ascii: ":")) else {
             throw CommandFailure("selector \(GoText.quoted(text)) must be formatted as type:value")
         }
         var selector = Spire_Api_Types_Selector()
         selector.type = String(text[..<colon])
-        selector.value = String(text[text.index(after: colon)...])
+        selector.value = String(text[text.utf8.index(after: colon)...])
         return selector
     }
 

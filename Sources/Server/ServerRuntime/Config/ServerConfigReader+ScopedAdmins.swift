@@ -63,9 +63,10 @@ extension ServerConfigReader {
             report(block.path, "parent_id_prefixes must name the paths of parent IDs that are covered", at: block.position)
         }
         for (text, position) in values("required_selectors", block) {
-            let parts = text.split(separator: ":", maxSplits: 1, omittingEmptySubsequences: false)
+            // A byte, not a letter: what follows may begin with a mark that a letter would swallow.
+            let parts = text.utf8.split(separator: UInt8(ascii: ":"), maxSplits: 1, omittingEmptySubsequences: false)
             if parts.count == 2, !parts[0].isEmpty, !parts[1].isEmpty {
-                scope.requiredSelectors.append(Selector(type: String(parts[0]), value: String(parts[1])))
+                scope.requiredSelectors.append(Selector(type: "\(parts[0])", value: "\(parts[1])"))
             } else {
                 report(
                     block.fullName("required_selectors"), "\"\(text)\" must be formatted as type:value", at: position)

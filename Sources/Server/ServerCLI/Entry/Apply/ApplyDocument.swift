@@ -32,7 +32,7 @@ struct ApplyDocument {
             case "defaults":
                 for item in member.value.mapping ?? [] {
                     if ["name", "spiffe_id"].contains(item.key) || !DeclaredFields.keys.contains(item.key) {
-                        problems.add("\(item.key) cannot have a default", at: item.value, in: file)
+                        problems.add("\(GoText.quoted(item.key)) cannot have a default", at: item.value, in: file)
                     }
                     defaults[item.key] = item.value
                 }
@@ -40,12 +40,12 @@ struct ApplyDocument {
             case "owner":
                 if member.value.text != owner {
                     problems.add(
-                        "the file is owner \"\(member.value.text ?? "")\"'s, not \"\(owner)\"'s; see -owner",
+                        "the file is owner \(GoText.quoted(member.value.text ?? ""))'s, not \"\(owner)\"'s; see -owner",
                         at: member.value, in: file)
                 }
             default:
                 problems.add(
-                    "unknown key \"\(member.key)\"; known are owner, defaults, entries", at: member.value, in: file)
+                    "unknown key \(GoText.quoted(member.key)); known are owner, defaults, entries", at: member.value, in: file)
             }
         }
         guard let list else {
@@ -108,7 +108,7 @@ struct DeclaredFields {
         for (key, value) in values.sorted(by: { $0.key < $1.key }) where !Self.keys.contains(key) {
             let why = Self.foreign[key].map { "\(key) cannot be declared: \($0)" }
             problems.add(
-                why ?? "unknown key \"\(key)\"; known are \(Self.keys.sorted().joined(separator: ", "))", at: value,
+                why ?? "unknown key \(GoText.quoted(key)); known are \(Self.keys.sorted().joined(separator: ", "))", at: value,
                 in: file)
         }
         var entry = Spire_Api_Types_Entry()
@@ -155,11 +155,12 @@ struct DeclaredFields {
             problems.add("selectors must list at least one selector", at: values["selectors"] ?? node, in: file)
             return []
         }
-        var known: Set<String> = []
+        var known: Set<[UInt8]> = []
         return list.compactMap { item in
             guard let selector = selector(item) else { return nil }
-            guard known.insert("\(selector.type):\(selector.value)").inserted else {
-                problems.add("selector \(selector.type):\(selector.value) is there twice", at: item, in: file)
+            let text = "\(selector.type):\(selector.value)"
+            guard known.insert(Array(text.utf8)).inserted else {
+                problems.add("selector \(GoText.quoted(text)) is there twice", at: item, in: file)
                 return nil
             }
             return selector
@@ -179,11 +180,11 @@ struct DeclaredFields {
                 switch member.key {
                 case "type": selector.type = member.value.text ?? ""
                 case "value": selector.value = member.value.text ?? ""
-                default: problems.add("unknown key \"\(member.key)\" of a selector", at: member.value, in: file)
+                default: problems.add("unknown key \(GoText.quoted(member.key)) of a selector", at: member.value, in: file)
                 }
             }
         }
-        guard !selector.type.isEmpty, !selector.value.isEmpty, !selector.type.contains(":") else {
+        guard !selector.type.isEmpty, !selector.value.isEmpty, !selector.type.utf8.contains(UInt8(ascii: ":")) else {
             problems.add("a selector has a type without a colon and a value", at: item, in: file)
             return nil
         }
@@ -199,7 +200,7 @@ struct DeclaredFields {
         for member in members {
             known[member.key] = member.value
             if !["disable_x509_svid_prefetch", "jwt_svid_include_jti"].contains(member.key) {
-                problems.add("unknown key \"\(member.key)\" of additional_attributes", at: member.value, in: file)
+                problems.add("unknown key \(GoText.quoted(member.key)) of additional_attributes", at: member.value, in: file)
             }
         }
         let disabled = flag("disable_x509_svid_prefetch", known)
