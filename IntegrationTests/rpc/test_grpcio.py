@@ -93,15 +93,20 @@ def test_bidirectional_stream(channel):
     assert [len(r.value) for r in replies] == sizes
 
 
-def test_a_reader_that_stops_does_not_fill_the_server(echo):
+def test_a_reader_that_stops_does_not_fill_the_server(echo, channel):
+    """The client's core reads on for many megabytes meanwhile: all that time others must be heard."""
+    handlers = Handlers(channel)
     before = echo.rss()
-    with channel_to(echo.path) as channel:
-        call = channel.unary_stream("/test.Echo/Count", SERIALIZE, pb.Int64Value.FromString)
+    with channel_to(echo.path, **{"grpc.use_local_subchannel_pool": 1}) as stalled:
+        call = stalled.unary_stream("/test.Echo/Count", SERIALIZE, pb.Int64Value.FromString)
         replies = call(pb.Int64Value(value=50_000_000))
         next(replies)
-        time.sleep(2)
+        end = time.monotonic() + 2
+        while time.monotonic() < end:
+            assert unary(channel, "Now", pb.BytesValue(value=b"x"), timeout=5).value == b"x"
         assert echo.rss() - before < 30_000
         replies.cancel()
+        handlers.wait_for_cancellation()
 
 
 def test_cancelling_stops_the_handler(channel):

@@ -138,6 +138,7 @@ final class ServerConnection: ChannelInboundHandler, @unchecked Sendable {
     func channelReadComplete(context: ChannelHandlerContext) {
         // The HTTP/2 handler has just flushed what was written during this burst.
         isReading = false
+        executor.socketsWereRead()
         if !unstarted.isEmpty {
             for stream in unstarted where stream.machine.handler == .waiting { stream.watchDeadline() }
             unstarted.removeAll(keepingCapacity: unstarted.capacity <= 64)
