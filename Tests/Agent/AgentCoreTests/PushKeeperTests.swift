@@ -165,8 +165,9 @@ struct PushKeeperTests {
             bad.rejected = [.init(id: "x", number: 4, createdAt: 0)]
             rig.server.push(.change(bad))
             rig.server.push(.change(change(digest: digest(entry("a"), entry("x", revision: 4)))))
-            rig.server.push(.change(change(entry("b", "/second"), digest: digest(entry("a"), entry("x", revision: 4), entry("b")))))
+            // Known to the server before the agent may ask for its signature.
             rig.server.state.withLock { $0.entries.append(entry("b", "/second")) }
+            rig.server.push(.change(change(entry("b", "/second"), digest: digest(entry("a"), entry("x", revision: 4), entry("b")))))
             while rig.keeper.update(for: selectors("unix:uid:1")).identities.count < 2 { await Task.yield() }
         }
         #expect(rig.server.state.withLock { $0.streams.count } == 1)
