@@ -211,6 +211,11 @@ struct PushKeeperTests {
             let more = TrustBundle(
                 trustDomain: domain,
                 x509Authorities: rig.server.state.withLock { $0.bundle.x509Authorities } + [.init(der: [0x30, 9])])
+            // A poll may come in between; what it brings is the same.
+            try rig.server.state.withLock {
+                $0.bundle = more
+                $0.federated[try TrustDomain("friend.test")] = bundle("friend.test", mark: 5)
+            }
             var pushed = change()
             pushed.bundles = [
                 .init(bundle: more, version: 77), .init(bundle: bundle("friend.test", mark: 5), version: 78),
