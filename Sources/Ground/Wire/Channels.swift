@@ -70,37 +70,12 @@ package enum Channels {
         host: String, port: Int, roots: [Certificate]?, group: any EventLoopGroup,
         configuration: RPCClientConfiguration = RPCClientConfiguration()
     ) -> RPCClient {
-        let address = host.contains(":") ? "[\(host)]:\(port)" : "\(host):\(port)"
-        var configuration = configuration
-        configuration.scheme = "https"
-        if configuration.authority == RPCClientConfiguration().authority { configuration.authority = address }
         var options = TLSOptions()
         options.applicationProtocols = ["h2"]
         let tls = ClientTLS.serverOnlyWeb(hostName: host, roots: roots, options: options)
-        let timeout = configuration.connectTimeout
-        return RPCClient(group: group, configuration: configuration) { loop in
-            let shaken = loop.makePromise(of: Void.self)
-            return ClientBootstrap(group: loop)
-                .connectTimeout(timeout)
-                .channelOption(.tcpOption(.tcp_nodelay), value: 1)
-                .channelInitializer { channel in
-                    channel.eventLoop.makeCompletedFuture {
-                        let pipeline = channel.pipeline.syncOperations
-                        try tls.addHandlers(to: pipeline)
-                        try pipeline.addHandler(HandshakeHandler(timeout: timeout) { shaken.completeWith($0) })
-                    }
-                }
-                .connect(host: host, port: port)
-                .flatMapErrorThrowing { error in
-                    shaken.fail(error)
-                    throw DialError.failure("tcp", address, error)
-                }
-                .flatMap { channel in
-                    shaken.futureResult.map { channel }.flatMapErrorThrowing { error in
-                        channel.close(promise: nil)
-                        throw ConnectFailure(.handshake, "\(error)")
-                    }
-                }
+        return secured(host, port, group, configuration) { pipeline in
+            try tls.addHandlers(to: pipeline)
+            return { $0 }
         }
     }
 
@@ -116,6 +91,28 @@ package enum Channels {
         verifyServer: @escaping @Sendable ([Certificate]) async throws -> Void
     ) -> RPCClient {
         let contexts = TLSContextMaker(.client, policy)
+        return secured(host, port, group, configuration) { pipeline in
+            let peer = VerifiedPeer()
+            let tls = try NIOSSLClientHandler(
+                context: try contexts.context(identity()), serverHostname: nil,
+                customVerificationCallbackWithMetadata: peer.callback {
+                    try await verifyServer($0)
+                    return nil
+                })
+            try pipeline.addHandler(tls)
+            // A refusal of ours says more than the alert it became.
+            return { peer.failure ?? $0 }
+        }
+    }
+
+    /// A client whose connections begin with a handshake.
+    ///
+    /// - Parameter secure: Puts the handshake's handlers on a new connection; what it returns tells why one failed, given
+    ///   what the connection says of it.
+    private static func secured(
+        _ host: String, _ port: Int, _ group: any EventLoopGroup, _ configuration: RPCClientConfiguration,
+        _ secure: @escaping @Sendable (ChannelPipeline.SynchronousOperations) throws -> @Sendable (any Error) -> any Error
+    ) -> RPCClient {
         let address = host.contains(":") ? "[\(host)]:\(port)" : "\(host):\(port)"
         var configuration = configuration
         configuration.scheme = "https"
@@ -123,20 +120,20 @@ package enum Channels {
         let timeout = configuration.connectTimeout
         return RPCClient(group: group, configuration: configuration) { loop in
             let shaken = loop.makePromise(of: Void.self)
-            let peer = VerifiedPeer()
             return ClientBootstrap(group: loop)
                 .connectTimeout(timeout)
                 .channelOption(.tcpOption(.tcp_nodelay), value: 1)
                 .channelInitializer { channel in
                     channel.eventLoop.makeCompletedFuture {
-                        let tls = try NIOSSLClientHandler(
-                            context: try contexts.context(identity()), serverHostname: nil,
-                            customVerificationCallbackWithMetadata: peer.callback {
-                                try await verifyServer($0)
-                                return nil
-                            })
-                        let waiting = HandshakeHandler(timeout: timeout) { shaken.completeWith($0) }
-                        try channel.pipeline.syncOperations.addHandlers([tls, waiting])
+                        let pipeline = channel.pipeline.syncOperations
+                        let reason = try secure(pipeline)
+                        let waiting = HandshakeHandler(timeout: timeout) { outcome in
+                            shaken.completeWith(
+                                outcome.mapError { error -> any Error in
+                                    error as? ConnectFailure ?? ConnectFailure(.handshake, "\(reason(error))")
+                                })
+                        }
+                        try pipeline.addHandler(waiting)
                     }
                 }
                 .connect(host: host, port: port)
@@ -147,8 +144,7 @@ package enum Channels {
                 .flatMap { channel in
                     shaken.futureResult.map { channel }.flatMapErrorThrowing { error in
                         channel.close(promise: nil)
-                        // A refusal of ours says more than the alert it became.
-                        throw error as? ConnectFailure ?? ConnectFailure(.handshake, "\(peer.failure ?? error)")
+                        throw error
                     }
                 }
         }
