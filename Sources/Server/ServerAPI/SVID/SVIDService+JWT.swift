@@ -18,19 +18,7 @@ extension SVIDService {
         call.audit([
             LogKey.ttlField: "\(request.ttl)", LogKey.audience: "\(request.audience.joined(separator: ","))",
         ])
-        let id: SPIFFEID
-        do {
-            id = try ids.workload(request.hasID ? request.id : nil)
-        } catch {
-            throw APIFailure.invalid("invalid SPIFFE ID", error)
-        }
-        call.audit([LogKey.spiffeID: "\(id)"])
-        do {
-            try call.grant?.scope.checkMint(id, ids.trustDomain)
-            try await call.grant?.checkPrivileges(id.description)
-        } catch {
-            throw EntryService.denied(error)
-        }
+        let id = try await subject(request.hasID ? request.id : nil, call)
         let svid = try await jwtSVID(id, audience: request.audience, ttl: request.ttl, jti: false, call)
         return .with { $0.svid = svid }
     }

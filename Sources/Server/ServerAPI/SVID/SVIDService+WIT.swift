@@ -21,19 +21,7 @@ extension SVIDService {
     ) async throws -> Spire_Api_Server_Svid_V1_MintWITSVIDResponse {
         guard witEnabled else { throw APIFailure(.unimplemented, "WIT functionality is disabled") }
         call.audit([LogKey.ttlField: "\(request.ttl)"])
-        let id: SPIFFEID
-        do {
-            id = try ids.workload(request.hasID ? request.id : nil)
-        } catch {
-            throw APIFailure.invalid("invalid SPIFFE ID", error)
-        }
-        call.audit([LogKey.spiffeID: "\(id)"])
-        do {
-            try call.grant?.scope.checkMint(id, ids.trustDomain)
-            try await call.grant?.checkPrivileges(id.description)
-        } catch {
-            throw EntryService.denied(error)
-        }
+        let id = try await subject(request.hasID ? request.id : nil, call)
         let key = try Self.key(request.publicKey, request.signingAlgorithm, malformed: "invalid public key")
         let svid: IssuedToken
         do {

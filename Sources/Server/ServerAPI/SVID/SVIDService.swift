@@ -51,6 +51,25 @@ package struct SVIDService: APIService {
         guard jwtEnabled else { throw APIFailure(.unimplemented, "JWT functionality is disabled") }
     }
 
+    /// Whom an operator has a token minted for.
+    /// - Throws: `InvalidArgument`, or `PermissionDenied` for an administrator whose scope does not reach so far.
+    func subject(_ proto: Spire_Api_Types_SPIFFEID?, _ call: Call) async throws -> SPIFFEID {
+        let id: SPIFFEID
+        do {
+            id = try ids.workload(proto)
+        } catch {
+            throw APIFailure.invalid("invalid SPIFFE ID", error)
+        }
+        call.audit([LogKey.spiffeID: "\(id)"])
+        do {
+            try call.grant?.scope.checkMint(id, ids.trustDomain)
+            try await call.grant?.checkPrivileges(id.description)
+        } catch {
+            throw EntryService.denied(error)
+        }
+        return id
+    }
+
     /// Signs a token and answers with it.
     func jwtSVID(
         _ id: SPIFFEID, audience: [String], ttl: Int32, jti: Bool, _ call: Call
