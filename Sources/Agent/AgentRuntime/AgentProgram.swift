@@ -8,7 +8,6 @@ import NIOPosix
 import ServiceLifecycle
 import Telemetry
 import UnixSignals
-import UnixSignals
 
 /// `spire-agent run` after the configuration has been read.
 package enum AgentProgram {

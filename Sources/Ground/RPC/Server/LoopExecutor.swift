@@ -7,7 +7,7 @@ import NIOCore
 /// Jobs enqueued on the loop itself are run in one batch on its next turn: one wake-up, whatever their number. A loop runs
 /// what is ready until nothing is, and looks at its sockets only then. So jobs that always have a next one, such as a
 /// stream whose peer takes everything, are made to pause now and then; nobody would be heard otherwise.
-/// `@unchecked` because `jobs` is touched on the loop only.
+/// `@unchecked` because what changes here is touched on the loop only.
 final class LoopExecutor: TaskExecutor, @unchecked Sendable {
     private let loop: any EventLoop
     private var jobs: [UnownedJob] = []
