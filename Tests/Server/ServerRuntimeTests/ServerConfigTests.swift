@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import Datastore
 import HCL
 import Issuance
 import SPIFFE
+import ServerAPI
 import ServerRuntime
 import Telemetry
 import Testing
@@ -113,6 +115,33 @@ import Testing
         let body = "trust_domain = \"$TD\"\ndata_dir = \"${NOTHING}d\""
         #expect(try decode(body, flags: flags).trustDomain.name == "env.test")
         #expect(problems(body).map(\.key) == ["server.trust_domain"])
+    }
+
+    @Test("the limits of a scoped administrator are taken as they stand")
+    func scopedAdmin() throws {
+        let id = try SPIFFEID("spiffe://example.org/ci/team-a")
+        func body(_ selectors: String) -> String {
+            """
+            \(Self.required)
+            scoped_admin "\(id)" {
+              verbs = ["read", "create"]
+              spiffe_id_prefixes = ["/team-a"]
+              parent_id_prefixes = ["/node"]
+              required_selectors = \(selectors)
+              dns_names = ["*.Team-A.example.org"]
+            }
+            """
+        }
+        let scope = try #require(
+            try decode(body("[\"k8s:ns:team-a\", \"unix:\u{301}x\"]")).scopedAdmins[id])
+        #expect(scope.verbs == [.read, .create] && scope.dnsNames == ["*.team-a.example.org"])
+        #expect(
+            scope.requiredSelectors
+                == [Selector(type: "k8s", value: "ns:team-a"), Selector(type: "unix", value: "\u{301}x")])
+        for wrong in ["k8s", ":ns", "k8s:"] {
+            let found = problems(body("[\"\(wrong)\"]"))
+            #expect(found.count == 1 && found[0].message.contains("\"\(wrong)\" must be formatted as type:value"))
+        }
     }
 
     @Test("all problems are reported at once, each with key and place")

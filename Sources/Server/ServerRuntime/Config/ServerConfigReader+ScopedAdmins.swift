@@ -66,7 +66,8 @@ extension ServerConfigReader {
             // A byte, not a letter: what follows may begin with a mark that a letter would swallow.
             let parts = text.utf8.split(separator: UInt8(ascii: ":"), maxSplits: 1, omittingEmptySubsequences: false)
             if parts.count == 2, !parts[0].isEmpty, !parts[1].isEmpty {
-                scope.requiredSelectors.append(Selector(type: "\(parts[0])", value: "\(parts[1])"))
+                scope.requiredSelectors.append(
+                    Selector(type: String(Substring(parts[0])), value: String(Substring(parts[1]))))
             } else {
                 report(
                     block.fullName("required_selectors"), "\"\(text)\" must be formatted as type:value", at: position)
