@@ -123,3 +123,14 @@ def test_the_command_is_there_only_with_the_feature(server):
     assert server("wit", "mint", "-spiffeID", "spiffe://example.org/web", check=False).returncode == 127
     refused = minted(server, id="spiffe://other.org/web", check=False)
     assert refused.returncode == 1 and "is not a member of trust domain" in refused.stderr
+
+
+@pytest.mark.parametrize("flag,value,expected", [
+    ("-keyType", "x\x1b[31m", r"unsupported key type 'x\x1b[31m' for 'ES256' signing algorithm"),
+    ("-signingAlgorithm", "x\x1b[31m", r"unsupported signing algorithm: x\x1b[31m"),
+    ("-spiffeID", "x\x1b[31m", r'invalid value "x\x1b[31m" for flag -spiffeID: scheme is missing or invalid'),
+])
+def test_wrong_flags_are_named_and_write_nothing_to_the_terminal(server, flag, value, expected):
+    result = minted(server, flag, value, check=False)
+    assert result.returncode == 1 and result.stdout == ""
+    assert expected in result.stderr and "\x1b" not in result.stderr

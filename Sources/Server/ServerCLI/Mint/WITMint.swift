@@ -33,7 +33,7 @@ struct WITMint: Command {
     func run(_ console: Console) async throws {
         guard !spiffeID.value.isEmpty else { throw CommandFailure("spiffeID must be specified") }
         var request = Spire_Api_Server_Svid_V1_MintWITSVIDRequest()
-        request.id = try Spire_Api_Types_SPIFFEID(parsing: spiffeID.value)
+        request.id = try Spire_Api_Types_SPIFFEID(flag: "spiffeID", spiffeID.value)
         request.ttl = try SPIRE.ttl(MintedTTL.seconds(ttl.value), "TTL")
         let key = try LocalKey.generate(Self.keyType(keyType.value, for: signingAlgorithm.value))
         request.publicKey = Data(key.publicKey.spki)
@@ -71,19 +71,21 @@ struct WITMint: Command {
 
     /// The type of key to make. The words are the original's.
     private static func keyType(_ name: String, for algorithm: String) throws -> KeyType {
+        /// Between the original's quotes, with nothing that a terminal would act upon.
+        func shown(_ text: String) -> Substring { GoText.quoted(text).dropFirst().dropLast() }
         let allowed: [KeyType]
         switch algorithm {
         case "RS256", "RS384", "RS512", "PS256", "PS384", "PS512":
             allowed = [.rsa2048, .rsa4096]
             guard allowed.contains(where: { $0.rawValue == name }) else {
-                throw CommandFailure("unsupported key type '\(name)' for signing algorithm '\(algorithm)'")
+                throw CommandFailure("unsupported key type '\(shown(name))' for signing algorithm '\(algorithm)'")
             }
         case "ES256": allowed = [.ecP256]
         case "ES384": allowed = [.ecP384]
-        default: throw CommandFailure("unsupported signing algorithm: \(algorithm)")
+        default: throw CommandFailure("unsupported signing algorithm: \(shown(algorithm))")
         }
         guard let type = allowed.first(where: { $0.rawValue == name }) else {
-            throw CommandFailure("unsupported key type '\(name)' for '\(algorithm)' signing algorithm")
+            throw CommandFailure("unsupported key type '\(shown(name))' for '\(algorithm)' signing algorithm")
         }
         return type
     }
