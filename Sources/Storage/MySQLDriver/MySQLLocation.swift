@@ -141,8 +141,14 @@ package struct MySQLLocation: Sendable {
             _ = try Self.flag(raw)
         case "maxAllowedPacket", "connectionAttributes", "timeTruncate": break
         default:
-            guard !name.isEmpty, name.utf8.allSatisfy({ ($0 | 0x20 >= 97 && $0 | 0x20 <= 122) || $0 == 95 || $0 == 46 })
-            else { throw Self.problem("connection_string: \"\(name)\" is not a parameter") }
+            func isName(_ text: String) -> Bool {
+                !text.isEmpty && text.utf8.allSatisfy { ($0 | 0x20 >= 97 && $0 | 0x20 <= 122) || $0 == 95 || $0 == 46 }
+            }
+            guard isName(name) else {
+                // Named only if it looks like a name: in a string of another form it holds the password.
+                let isWord = name.utf8.count <= 40 && isName(name.filter { $0 != "-" })
+                throw Self.problem("connection_string: \(isWord ? "\"\(name)\"" : "what stands before a \"=\"") is not a parameter")
+            }
             let value = try Self.decoded(raw[...])
             guard !value.contains(";") else { throw Self.problem("connection_string: \(name) has no valid value") }
             settings.append((name, value))

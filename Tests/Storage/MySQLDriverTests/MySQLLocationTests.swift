@@ -54,6 +54,7 @@ import Testing
             "datastore-sql: connection_string: loc must be UTC; in another zone times in the database would be misread"
         ),
         ("u:hush@/d?parseTime=true&a-b=1", "datastore-sql: connection_string: \"a-b\" is not a parameter"),
+        ("/a?hush' dbname=spire", "datastore-sql: connection_string: what stands before a \"=\" is not a parameter"),
         (
             "u:hush(h)/d?parseTime=true",
             "datastore-sql: invalid DSN: what stands before the address is no network such as tcp or unix"
