@@ -125,7 +125,7 @@ final class Fleet: Sendable {
         while !Task.isCancelled {
             let before = agent.renewals
             do {
-                try await follower.follow(agent, isFollowing: { nowFollows(agent) }) { await self.saw($0, agent) }
+                try await follower.follow(agent, isFollowing: { self.nowFollows(agent) }) { await self.saw($0, agent) }
             } catch {
                 if Task.isCancelled { return }
                 // Its renewal ends an agent's connection; it goes on with the next at once.

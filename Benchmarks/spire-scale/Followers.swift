@@ -11,7 +11,8 @@ protocol EntryFollower: Sendable {
     ///   - isFollowing: Called once nothing can be missed any more.
     ///   - seen: Called with each change.
     func follow(
-        _ agent: SimulatedAgent, isFollowing: @Sendable () -> Void, _ seen: @Sendable (EntryNews) async -> Void
+        _ agent: SimulatedAgent, isFollowing: @escaping @Sendable () -> Void,
+        _ seen: @escaping @Sendable (EntryNews) async -> Void
     ) async throws
 }
 
@@ -20,7 +21,8 @@ struct PollFollower: EntryFollower {
     let interval: Duration
 
     func follow(
-        _ agent: SimulatedAgent, isFollowing: @Sendable () -> Void, _ seen: @Sendable (EntryNews) async -> Void
+        _ agent: SimulatedAgent, isFollowing: @escaping @Sendable () -> Void,
+        _ seen: @escaping @Sendable (EntryNews) async -> Void
     ) async throws {
         let clock = ContinuousClock()
         // A fleet that was started at once does not ask at once.
@@ -38,12 +40,27 @@ struct PollFollower: EntryFollower {
 /// Keeps one stream open on which the server tells what changed, as this project's agents do.
 struct PushFollower: EntryFollower {
     func follow(
-        _ agent: SimulatedAgent, isFollowing: @Sendable () -> Void, _ seen: @Sendable (EntryNews) async -> Void
+        _ agent: SimulatedAgent, isFollowing: @escaping @Sendable () -> Void,
+        _ seen: @escaping @Sendable (EntryNews) async -> Void
     ) async throws {
-        try await agent.stream { news in
-            isFollowing()
-            if !news.isEmpty { await seen(news) }
+        while true {
+            let isLeaving = WakeSignal()
+            try await withThrowingTaskGroup(of: Void.self) { group in
+                group.addTask {
+                    try await agent.stream(leaving: { isLeaving.raise() }) { news in
+                        isFollowing()
+                        if !news.isEmpty { await seen(news) }
+                    }
+                    throw RPCStatus(.unavailable, "the server ended the stream")
+                }
+                group.addTask {
+                    guard await isLeaving.wait() else { return }
+                    try await agent.connect()
+                }
+                defer { group.cancelAll() }
+                try await group.next()
+            }
+            try Task.checkCancellation()
         }
-        throw RPCStatus(.unavailable, "the server ended the stream")
     }
 }

@@ -131,16 +131,20 @@ final class SimulatedAgent: Sendable {
 
     /// Follows the server's stream from where the agent stands, until the server ends it. `seen` is called with each change,
     /// the first of which says only that there is none, as a rule.
+    /// - Parameter leaving: Called when the server asks the agent to go elsewhere.
     /// - Throws: `HeldEntries.Mismatch` when the changes do not add up to what the server says.
-    func stream(_ seen: (EntryNews) async -> Void) async throws {
+    func stream(leaving: @escaping @Sendable () -> Void, _ seen: (EntryNews) async -> Void) async throws {
         state.withLock { $0.streams += 1 }
         let parts = Mutex(EntryPush())
-        try await client().followEntries(entries.withLock { $0.start }) { part, more in
+        try await client().followEntries(entries.withLock { $0.start }, leaving: leaving) { part, more in
             guard let change = try parts.withLock({ try $0.received(part, more: more) }) else { return }
             if change.isComplete { state.withLock { $0.completeChanges += 1 } }
             await seen(try entries.withLock { try $0.take(change) })
         }
     }
+
+    /// Makes the connection that the next stream goes over.
+    func connect() async throws { try await client().connect(timeout: Self.patience) }
 
     var entryCount: Int { entries.withLock { $0.count } }
     var entryIDs: [String] { entries.withLock { $0.ids } }

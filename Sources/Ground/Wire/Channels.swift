@@ -121,6 +121,8 @@ package enum Channels {
         return RPCClient(group: group, configuration: configuration) { loop in
             let shaken = loop.makePromise(of: Void.self)
             return ClientBootstrap(group: loop)
+                // The system orders a name's addresses in the same way each time: all clients would go to one server.
+                .resolver(NIORandomizedDNSResolver(loop: loop))
                 .connectTimeout(timeout)
                 .channelOption(.tcpOption(.tcp_nodelay), value: 1)
                 .channelInitializer { channel in

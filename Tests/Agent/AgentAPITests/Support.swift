@@ -105,8 +105,11 @@ final class LocalServer: IdentityServer {
     ) async throws -> EntrySync.Outcome { .complete(entries.withLock { $0 }) }
 
     func followEntries(
-        _ start: EntryPush.Start, _ body: (EntryPush.Change, _ more: Bool) async throws -> Void
+        _ start: EntryPush.Start, leaving: @escaping @Sendable () -> Void,
+        _ body: (EntryPush.Change, _ more: Bool) async throws -> Void
     ) async throws { throw RPCStatus(.unimplemented, "unknown service") }
+
+    func connect(timeout: Duration) async throws {}
 
     func bundle(timeout: Duration) async throws -> TrustBundle { trustBundle }
 

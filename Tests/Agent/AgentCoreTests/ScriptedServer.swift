@@ -31,6 +31,10 @@ final class ScriptedServer: IdentityServer {
         var versions: [String] = []
         /// What streams of changes were opened with.
         var streams: [EntryPush.Start] = []
+        /// Connections made before the call that needs them, and what such an attempt fails with.
+        var connects = 0
+        var connectFailure: RPCStatus?
+        var leaving: (@Sendable () -> Void)?
     }
 
     let state: Mutex<State>
@@ -41,6 +45,8 @@ final class ScriptedServer: IdentityServer {
     let pushes = Mutex<[Push]?>(nil)
     private let pushed = WakeSignal()
     private let streamOpened = WakeSignal()
+    private let connected = WakeSignal()
+    private let delivered = WakeSignal()
 
     enum Push: Sendable {
         case change(EntryPush.Change, more: Bool = false)
@@ -76,10 +82,14 @@ final class ScriptedServer: IdentityServer {
     }
 
     func followEntries(
-        _ start: EntryPush.Start, _ body: (EntryPush.Change, _ more: Bool) async throws -> Void
+        _ start: EntryPush.Start, leaving: @escaping @Sendable () -> Void,
+        _ body: (EntryPush.Change, _ more: Bool) async throws -> Void
     ) async throws {
         guard pushes.withLock({ $0 != nil }) else { throw RPCStatus(.unimplemented, "unknown service") }
-        state.withLock { $0.streams.append(start) }
+        state.withLock {
+            $0.streams.append(start)
+            $0.leaving = leaving
+        }
         streamOpened.raise()
         while true {
             guard let push = pushes.withLock({ $0?.isEmpty == false ? $0?.removeFirst() : nil }) else {
@@ -87,7 +97,9 @@ final class ScriptedServer: IdentityServer {
                 continue
             }
             switch push {
-            case .change(let change, let more): try await body(change, more)
+            case .change(let change, let more):
+                try await body(change, more)
+                delivered.raise()
             case .end(let status): throw status
             }
         }
@@ -97,6 +109,24 @@ final class ScriptedServer: IdentityServer {
         pushes.withLock { $0 = ($0 ?? []) + some }
         pushed.raise()
     }
+
+    /// Asks the agent to go elsewhere, as a server does that stops.
+    func sendAway() { state.withLock { $0.leaving }?() }
+
+    func connect(timeout: Duration) async throws {
+        let failure = state.withLock { state in
+            state.connects += 1
+            return state.connectFailure
+        }
+        connected.raise()
+        if let failure { throw failure }
+    }
+
+    /// Waits until another change has been taken over.
+    func nextDelivery() async { await delivered.wait() }
+
+    /// Waits until another connection has been asked for.
+    func nextConnect() async { await connected.wait() }
 
     /// Waits until another stream has been opened.
     func nextStream() async { await streamOpened.wait() }

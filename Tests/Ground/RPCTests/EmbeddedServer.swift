@@ -14,6 +14,8 @@ typealias Bytes = Google_Protobuf_BytesValue
 final class EmbeddedServer {
     static let echo = UnaryMethod<Bytes, Bytes>("test.Echo", "Now")
 
+    static let follow = ServerStreamingMethod<Bytes, Bytes>("test.Echo", "Follow")
+
     let server: RPCServer
     let channel = EmbeddedChannel()
     let client = EmbeddedChannel(handler: NIOHTTP2Handler(mode: .client))
@@ -22,6 +24,13 @@ final class EmbeddedServer {
     init(_ change: (inout RPCServerConfiguration) -> Void = { _ in }, greet: Bool = true) throws {
         var table = ServiceTable()
         table.immediate(Self.echo) { request, _ in request }
+        table.serverStreaming(Self.follow) { request, writer, _ in
+            try await writer.send(request)
+            // Until it is cancelled.
+            let (events, source) = AsyncStream<Never>.makeStream()
+            for await _ in events {}
+            source.finish()
+        }
         var configuration = RPCServerConfiguration()
         change(&configuration)
         server = RPCServer(services: table, configuration: configuration)
@@ -83,6 +92,19 @@ final class EmbeddedServer {
 
     func flush() throws {
         client.flush()
+        try pump()
+    }
+
+    /// Opens a call that is answered once and then lasts.
+    func follow(on stream: Int) throws {
+        headers([(":path", "/test.Echo/Follow")], on: stream)
+        message([0, 0, 0, 0, 0], on: stream)
+        try flush()
+    }
+
+    /// Lets `span` pass, and what becomes due then happen.
+    func pass(_ span: TimeAmount) throws {
+        channel.embeddedEventLoop.advanceTime(by: span)
         try pump()
     }
 

@@ -58,6 +58,46 @@ import Wire
         }
     }
 
+    @Test("an agent whose stream has reached its age is asked to go, and goes on elsewhere without being sent anything anew")
+    func age() async throws {
+        try await ServerLab.run(configure: { $0.experimental.agentStreamAge = .milliseconds(300) }) { lab in
+            let agent = try await lab.attest()
+            let id = try await lab.entry("/web", parent: agent.path)
+            let client = lab.remote(agent.identity)
+            var request = Swiftspire_Api_Server_Entry_V1_StreamAuthorizedEntriesRequest()
+            for turn in 0..<3 {
+                let isLeaving = Watch(false)
+                var options = CallOptions()
+                options.leaving = { isLeaving.set(true) }
+                try await client.serverStreaming(EntryPushMethods.streamAuthorizedEntries, request, options: options) {
+                    let first = try #require(try await $0.next())
+                    #expect(first.complete == (turn == 0) && first.entries.map(\.id) == (turn == 0 ? [id] : []))
+                    #expect(first.bundles.count == (turn == 0 ? 1 : 0))
+                    request.position = first.position
+                    request.held = first.digest
+                    if turn == 0 {
+                        request.heldBundles = first.bundles.map { pushed in
+                            .with {
+                                $0.trustDomain = pushed.bundle.trustDomain
+                                $0.version = pushed.version
+                            }
+                        }
+                    }
+                    for await isAsked in isLeaving.changes() where isAsked { break }
+                    try await client.connect(timeout: .seconds(30))
+                }
+            }
+            // One that does not listen is ended.
+            let ended = await refusal {
+                try await client.serverStreaming(EntryPushMethods.streamAuthorizedEntries, request) {
+                    while try await $0.next() != nil {}
+                }
+            }
+            #expect(ended?.code == .unavailable)
+            await client.close()
+        }
+    }
+
     @Test("a stream is for agents: neither operators nor strangers get one")
     func authorization() async throws {
         try await ServerLab.run { lab in

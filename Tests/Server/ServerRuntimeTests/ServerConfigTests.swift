@@ -75,7 +75,7 @@ import Testing
             ratelimit { signing = false }
             prune_attested_nodes_expired_for = "1h"
             prune_tofu_nodes = true
-            experimental { cache_reload_interval = "1s" }
+            experimental { cache_reload_interval = "1s", agent_stream_age = "5m" }
             """)
         #expect(config.trustDomain.name == "example.org")
         #expect(config.bindAddress == "::1" && config.bindPort == 9000)
@@ -89,6 +89,7 @@ import Testing
         #expect(config.rateLimit.attestation && !config.rateLimit.signing)
         #expect(config.nodePruning?.batchSize == 1000 && config.nodePruning?.includesTOFU == true)
         #expect(config.experimental.cacheReloadInterval == .seconds(1))
+        #expect(config.experimental.agentStreamAge == .seconds(300))
         #expect(config.notices.map(\.message).contains { $0.hasPrefix("Experimental features have been enabled.") })
     }
 
@@ -177,6 +178,8 @@ import Testing
                 "experimental { named_pipe_name = \"x\" }",
                 "invalid configuration: named_pipe_name is not supported in this"
             ),
+            ("experimental { agent_stream_age = \"900ms\" }", "agent_stream_age must be between 1s and 24h"),
+            ("experimental { agent_stream_age = \"25h\" }", "agent_stream_age must be between 1s and 24h"),
             ("experimental { full_cache_reload_interval = \"1s\" }", "full cache reload interval must be greater than"),
             (
                 "prune_attested_nodes_expired_for = \"x\"",

@@ -14,8 +14,11 @@ package protocol IdentityServer: Sendable {
     ) async throws -> EntrySync.Outcome
     /// Follows changes as the server tells them, until the stream ends: `body` is called with each message, and whether the
     /// change goes on in the next one.
+    ///
+    /// - Parameter leaving: Called when the server asks this agent to go elsewhere. The stream goes on for some seconds.
     func followEntries(
-        _ start: EntryPush.Start, _ body: (EntryPush.Change, _ more: Bool) async throws -> Void
+        _ start: EntryPush.Start, leaving: @escaping @Sendable () -> Void,
+        _ body: (EntryPush.Change, _ more: Bool) async throws -> Void
     ) async throws
     /// The bundle of the agent's own trust domain.
     func bundle(timeout: Duration) async throws -> TrustBundle
@@ -27,6 +30,8 @@ package protocol IdentityServer: Sendable {
     /// - Returns: DER certificates, leaf first.
     func renewAgent(csr: [UInt8], timeout: Duration) async throws -> [[UInt8]]
     func postStatus(version: String, timeout: Duration) async throws
+    /// Makes the connection that the next call goes over, if there is none.
+    func connect(timeout: Duration) async throws
     /// Drops the connection: the next call shows the current identity.
     func reconnect() async
 }

@@ -9,12 +9,14 @@ import SPIFFE
 
 extension ServerClient {
     package func followEntries(
-        _ start: EntryPush.Start, _ body: (EntryPush.Change, _ more: Bool) async throws -> Void
+        _ start: EntryPush.Start, leaving: @escaping @Sendable () -> Void,
+        _ body: (EntryPush.Change, _ more: Bool) async throws -> Void
     ) async throws {
         let request = Mapping.request(start)
         var options = CallOptions()
         // The stream may be silent for hours: without questions nobody would notice that the server is gone.
         options.keepalive = .seconds(30)
+        options.leaving = leaving
         let chosen = options
         try await current.run { client in
             try await client.serverStreaming(EntryPushMethods.streamAuthorizedEntries, request, options: chosen) {

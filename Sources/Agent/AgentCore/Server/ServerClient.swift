@@ -48,6 +48,10 @@ package final class ServerClient: IdentityServer {
         await old.close()
     }
 
+    package func connect(timeout: Duration) async throws {
+        try await current.run { try await $0.connect(timeout: timeout) }
+    }
+
     /// Makes a call this client has no words for: load generators attest by it.
     package func withClient<Result>(_ body: (RPCClient) async throws -> Result) async throws -> Result {
         try await current.run(body)

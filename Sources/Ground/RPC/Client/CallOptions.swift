@@ -10,6 +10,9 @@ package struct CallOptions: Sendable {
     /// How often the server is asked for a sign of life while the call is open; `nil` for never. Of several calls on one
     /// connection the one that asked first counts.
     package var keepalive: TimeAmount?
+    /// Called once, on the connection's event loop, when the server asks the connection to end while the call is open: the
+    /// call goes on for a while, and the next call gets another connection.
+    package var leaving: (@Sendable () -> Void)?
 
     package init(timeout: Duration? = nil, metadata: Metadata = Metadata()) {
         self.timeout = timeout

@@ -111,7 +111,9 @@ final class ClientConnection: ChannelInboundHandler, @unchecked Sendable {
             goAway = (last, code, String(text.prefix(256)))
             retire()
             let status = RPCStatus(.unavailable, lossText())
-            for stream in streams.values where stream.id > last || !stream.hasLeft { stream.fail(.unprocessed(status)) }
+            for stream in streams.values {
+                if stream.id > last || !stream.hasLeft { stream.fail(.unprocessed(status)) } else { stream.mustLeave() }
+            }
             closeIfDone()
         case .settings(.ack):
             guard hasFirstAcknowledgement else {
@@ -166,7 +168,8 @@ final class ClientConnection: ChannelInboundHandler, @unchecked Sendable {
     /// Starts a call.
     /// - Returns: `nil` when this connection takes no more calls.
     func open(
-        _ path: MethodPath, metadata: Metadata, deadline: NIODeadline?, keepalive interval: TimeAmount? = nil
+        _ path: MethodPath, metadata: Metadata, deadline: NIODeadline?, keepalive interval: TimeAmount? = nil,
+        leaving: (@Sendable () -> Void)? = nil
     ) -> ClientStream? {
         guard !isClosed, isUsable, context != nil else { return nil }
         let id = nextID
@@ -187,7 +190,7 @@ final class ClientConnection: ChannelInboundHandler, @unchecked Sendable {
                 name: "grpc-timeout", value: Timeout.format(deadline - .now()), indexing: .nonIndexable)
         }
         for pair in metadata.pairs { headers.add(name: pair.name, value: pair.value, indexing: .nonIndexable) }
-        let stream = ClientStream(id: id, connection: self, deadline: deadline)
+        let stream = ClientStream(id: id, connection: self, deadline: deadline, leaving: leaving)
         streams[id] = stream
         write(.headers(.init(headers: headers)), id)
         if let interval {

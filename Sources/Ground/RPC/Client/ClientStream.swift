@@ -48,10 +48,15 @@ final class ClientStream: @unchecked Sendable {
     private var writers: [(ticket: Int, continuation: CheckedContinuation<Void, any Error>)] = []
     private var nextTicket = 0
     private var timer: Scheduled<Void>?
+    private var leaving: (@Sendable () -> Void)?
 
-    init(id: HTTP2StreamID, connection: ClientConnection, deadline: NIODeadline?) {
+    init(
+        id: HTTP2StreamID, connection: ClientConnection, deadline: NIODeadline?,
+        leaving: (@Sendable () -> Void)? = nil
+    ) {
         self.id = id
         self.connection = connection
+        self.leaving = leaving
         deframer = MessageDeframer(limit: connection.configuration.maximumMessageSize)
         if let deadline {
             timer = connection.loop.scheduleTask(deadline: deadline) {
@@ -136,9 +141,16 @@ final class ClientStream: @unchecked Sendable {
 
     // MARK: The end
 
+    /// The server asked the connection to end.
+    func mustLeave() {
+        leaving?()
+        leaving = nil
+    }
+
     private func ended(_ how: Outcome) {
         guard outcome == nil else { return }
         outcome = how
+        leaving = nil
         timer?.cancel()
         timer = nil
         connection.remove(self)

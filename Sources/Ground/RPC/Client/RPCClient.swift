@@ -88,6 +88,11 @@ package final class RPCClient: Sendable {
         return ReplayedCall(try await start(path, options, deadline)) { try await self.start(path, options, deadline) }
     }
 
+    /// Makes the connection that the next call goes over, if there is none that takes calls.
+    package func connect(timeout: Duration) async throws {
+        _ = try await link.connected(until: CallOptions(timeout: timeout).deadline)
+    }
+
     /// Ends the connection; open calls fail with `Canceled`, and so do later ones.
     package func close() async { await link.close() }
 
@@ -113,13 +118,13 @@ package final class RPCClient: Sendable {
     ) async throws -> ClientStreamIO {
         for _ in 0..<5 {
             let connection = try await link.connected(until: deadline)
-            let (metadata, keepalive) = (options.metadata, options.keepalive)
+            let (metadata, keepalive, leaving) = (options.metadata, options.keepalive, options.leaving)
             let stream: ClientStream? = try await withCheckedThrowingContinuation { continuation in
                 let open: @Sendable () -> Void = {
                     continuation.resume(
                         with: Result {
                             let stream = connection.open(
-                                path, metadata: metadata, deadline: deadline, keepalive: keepalive)
+                                path, metadata: metadata, deadline: deadline, keepalive: keepalive, leaving: leaving)
                             if let stream { try first(stream) }
                             return stream
                         })

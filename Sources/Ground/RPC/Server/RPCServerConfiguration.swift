@@ -16,8 +16,16 @@ package struct RPCServerConfiguration: Sendable {
     package var writeHighWatermark = 64 << 10
     /// How long a new connection may take to say its first words.
     package var prefaceTimeout: TimeAmount = .seconds(10)
-    /// After this long a connection is asked to end (GOAWAY); open calls go on. `nil` for never.
+    /// After this long, give or take a tenth, a connection is asked to end (GOAWAY); open calls go on. `nil` for never.
     package var maximumConnectionAge: TimeAmount?
+    /// How long, give or take a third, a connection may last instead while a server-streaming call is open on it; `nil` for
+    /// no longer than any other.
+    package var maximumStreamingAge: TimeAmount?
+    /// How long server-streaming calls may go on after their connection was asked to end, be it for its age or because the
+    /// server stops; then they end with `Unavailable`. `nil` for as long as other calls.
+    package var streamingGrace: TimeAmount?
+    /// A number from 0 up to 1, drawn anew each time: clients that came together are not to go together.
+    package var chance: @Sendable () -> Double = { .random(in: 0..<1) }
     /// How long calls may go on after the age was reached; `nil` for as long as they like.
     package var maximumConnectionAgeGrace: TimeAmount?
     /// Pings, settings and priority frames a peer may send beyond one for each frame it was sent, before it is cut off.

@@ -35,7 +35,13 @@ final class ServerConnection: ChannelInboundHandler, @unchecked Sendable {
     /// Calls with a deadline that began in this burst: their clock starts with its end, unless they are over by then.
     private var unstarted: [ServerStream] = []
     private var hasSpoken = false
+    private let age: ConnectionAge?
+    private let began: NIODeadline
+    /// Server-streaming calls that are open.
+    private var followers = 0
     private var farewell = Farewell()
+    /// Server-streaming calls have had the time a goodbye leaves them.
+    private var isFollowingOver = false
     /// Asked to go before the first words could be said.
     private var isDrainingLater = false
     private var isClosed = false
@@ -51,6 +57,8 @@ final class ServerConnection: ChannelInboundHandler, @unchecked Sendable {
         self.peer = peer
         self.watch = watch
         let now = loop.now
+        began = now
+        age = ConnectionAge(server.configuration)
         controlFrames = PeerAllowance(
             capacity: server.configuration.controlFrameAllowance, perSecond: 200, now: now)
         resets = PeerAllowance(capacity: server.configuration.resetAllowance, perSecond: 100, now: now)
@@ -65,12 +73,7 @@ final class ServerConnection: ChannelInboundHandler, @unchecked Sendable {
         self.context = context
         let configuration = server.configuration
         silence = FairTimer(on: loop, in: configuration.prefaceTimeout) { self.context?.close(promise: nil) }
-        if let age = configuration.maximumConnectionAge {
-            // ±10 %, so that clients which came together do not come back together.
-            let jitter = Double.random(in: 0.9...1.1)
-            let span = TimeAmount.nanoseconds(Int64(Double(age.nanoseconds) * jitter))
-            timers.append(loop.scheduleTask(in: span) { self.drain(grace: configuration.maximumConnectionAgeGrace) })
-        }
+        lookAtAge()
     }
 
     func channelActive(context: ChannelHandlerContext) {
@@ -167,7 +170,10 @@ final class ServerConnection: ChannelInboundHandler, @unchecked Sendable {
             }
         case let event as StreamClosedEvent:
             if recent?.id == event.streamID { recent = nil }
-            streams.removeValue(forKey: event.streamID)?.closed()
+            if let stream = streams.removeValue(forKey: event.streamID) {
+                stream.closed()
+                if stream.isFollower { followerLeft() }
+            }
             closeIfDone()
         case let event as ChannelEvent where event == .inputClosed:
             // The peer will send nothing more: without its frames no call can go on.
@@ -212,6 +218,7 @@ final class ServerConnection: ChannelInboundHandler, @unchecked Sendable {
         let stream = ServerStream(id: id, connection: self, handler: handler, call: call, started: now)
         streams[id] = stream
         recent = stream
+        if stream.isFollower { followers += 1 }
         stream.begin(endStream: endStream)
         if call.deadline != nil { unstarted.append(stream) }
     }
@@ -291,6 +298,30 @@ final class ServerConnection: ChannelInboundHandler, @unchecked Sendable {
 
     // MARK: The end
 
+    private func lookAtAge() {
+        guard let age else { return }
+        let elapsed = loop.now - began
+        if age.isOver(after: elapsed, streams: followers) {
+            drain(grace: server.configuration.maximumConnectionAgeGrace)
+        } else if let next = age.nextLook(after: elapsed) {
+            timers.append(loop.scheduleTask(in: next - elapsed) { self.lookAtAge() })
+        }
+    }
+
+    private func followerLeft() {
+        followers -= 1
+        guard followers == 0, let age, age.isOver(after: loop.now - began, streams: 0) else { return }
+        drain(grace: server.configuration.maximumConnectionAgeGrace)
+    }
+
+    /// Ends the server-streaming calls of a peer that did not go by itself when it was asked to.
+    private func endFollowing() {
+        isFollowingOver = true
+        for stream in streams.values where stream.isFollower {
+            stream.refuse(RPCStatus(.unavailable, "the server asked this connection to end; call again on another"))
+        }
+    }
+
     /// Asks the peer to go: no new calls, open ones may finish within `grace`, which counts from the latest call of this.
     func drain(grace: TimeAmount?) {
         guard !isClosed, let context else { return }
@@ -304,11 +335,16 @@ final class ServerConnection: ChannelInboundHandler, @unchecked Sendable {
         context.writeAndFlush(
             wrapOutboundOut(HTTP2Frame(streamID: .rootStream, payload: .ping(Farewell.ping, ack: false))), promise: nil)
         timers.append(loop.scheduleTask(in: Farewell.patience) { self.settleFarewell() })
+        if let grace = server.configuration.streamingGrace {
+            timers.append(loop.scheduleTask(in: grace) { self.endFollowing() })
+        }
     }
 
     private func settleFarewell() {
         guard !isClosed, farewell.settle() else { return }
         goAway(lastStream, .noError)
+        // One that was on its way when the others were ended.
+        if isFollowingOver { endFollowing() }
         closeIfDone()
     }
 

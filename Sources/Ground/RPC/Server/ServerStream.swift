@@ -50,6 +50,9 @@ final class ServerStream: @unchecked Sendable {
         }
     }
 
+    /// Whether it is a server-streaming call: such ones last.
+    var isFollower: Bool { if case .serverStream = handler { true } else { false } }
+
     // MARK: What comes from the caller
 
     func begin(endStream: Bool) {

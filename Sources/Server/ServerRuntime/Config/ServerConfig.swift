@@ -110,6 +110,9 @@ extension ServerConfig {
         package var usesEventsBasedCache = false
         package var pruneEventsOlderThan: Duration = .seconds(43200)
         package var eventTimeout: Duration = .seconds(900)
+        /// `agent_stream_age`, ours: after how long, give or take a third, an agent that follows changes is asked to choose a
+        /// server anew.
+        package var agentStreamAge: Duration = .seconds(1800)
         package var agentSPIFFEIDAsSelector = false
         package var requiresPQKEM = false
         /// `auth_opa_policy_engine` is there.

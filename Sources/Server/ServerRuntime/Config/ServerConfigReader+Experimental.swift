@@ -70,6 +70,12 @@ extension ServerConfigReader {
         let key = alias == nil ? "event_timeout" : "sql_transaction_timeout"
         values.eventTimeout = interval(block, key, "event timeout", .seconds(900))
         block.know("event_timeout")
+        values.agentStreamAge = interval(block, "agent_stream_age", "agent stream age", values.agentStreamAge)
+        if values.agentStreamAge < .seconds(1) || values.agentStreamAge > .seconds(86_400) {
+            report(
+                "server.experimental.agent_stream_age", "agent_stream_age must be between 1s and 24h",
+                at: resolver.lastPosition)
+        }
         if values.fullCacheReloadInterval <= values.cacheReloadInterval {
             report(
                 "server.experimental.full_cache_reload_interval",
