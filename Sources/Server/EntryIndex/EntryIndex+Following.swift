@@ -24,6 +24,8 @@ extension EntryIndex {
     package func run() async throws {
         let interval =
             isShared ? min(configuration.pollInterval, configuration.sharedPollInterval) : configuration.pollInterval
+        looks.areMade(true)
+        defer { looks.areMade(false) }
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask { [self] in
                 for await _ in localChanges.changes() { noteLocalChange() }
@@ -37,7 +39,7 @@ extension EntryIndex {
             group.addTask { [self] in
                 for await _ in wake.changes() {
                     do {
-                        try await refresh()
+                        try await looks.make { try await refresh() }
                         reportCounts()
                     } catch is CancellationError {
                         return

@@ -43,6 +43,7 @@ package final class EntryIndex: AuthorizedEntries {
     let following: Mutex<Following>
     /// Grows with every reason to look at the datastore.
     let wake = Watch<UInt64>(0)
+    let looks = Looks()
 
     /// - Parameters:
     ///   - store: If it is a `ChangeNotifier`, its signal wakes the index at once after changes; if it is a `FeedReader`,

@@ -23,6 +23,8 @@ struct PushSession {
 
     /// How long one response may wait for the caller to take it.
     private static let patience: Duration = .seconds(60)
+    /// How long a look at the datastore may take before an agent is sent what is known without it.
+    private static let catchUpLimit: Duration = .seconds(2)
 
     init(
         _ service: EntryPushService, _ follower: AgentFollower, _ responses: ResponseWriter<PushResponse>,
@@ -51,8 +53,15 @@ struct PushSession {
                     digest: news.digest)
             }
         }
-        let (set, position) = follower.everything()
-        let digest = set.digest
+        var (set, position) = follower.everything()
+        var digest = set.digest
+        if request.hasHeld, SetDigest(request.held) != digest {
+            // The agent may come from a server that is ahead of this one: its entries must not go and come again.
+            if try await service.index.catchUp(within: Self.catchUpLimit) {
+                (set, position) = follower.everything()
+                digest = set.digest
+            }
+        }
         if request.hasHeld, SetDigest(request.held) == digest {
             return try await send([], removed: [], domains: set.federatedDomains, position: position, digest: digest)
         }

@@ -159,6 +159,31 @@ import Testing
         }
     }
 
+    @Test("an agent from a server that is ahead keeps what it has: this one looks before it answers")
+    func behind() async throws {
+        let lab = try await PushLab(localChanges: Watch(0))
+        let first = try await lab.create(["/a"])
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            group.addTask { try await lab.index.run() }
+            while try await !lab.index.catchUp(within: .seconds(60)) { await Task.yield() }
+            // Another server creates one more and changes the first; this one does not hear of it.
+            let made = try await lab.fixture.store.createEntries([.made("/b") { $0.parentID = PushLab.agentID }])
+            guard case .created(let second) = try #require(made.first).get() else { throw CancellationError() }
+            var changed = try #require(try await lab.fixture.store.entry(id: first[0]))
+            changed.hint = "h"
+            changed = try await lab.fixture.store.updateEntry(changed, fields: .all)
+            var request = PushRequestProto()
+            request.held = AuthorizedSet([second, changed]).digest.proto
+            request.position.epoch = 1
+            try await lab.stream(request) { reader in
+                let message = try #require(await reader.next())
+                #expect(!message.complete && message.entries.isEmpty && message.removedEntryIds.isEmpty)
+                #expect(message.digest == request.held)
+            }
+            group.cancelAll()
+        }
+    }
+
     @Test("twenty thousand entries come in messages far below what callers accept, and add up")
     func large() async throws {
         let lab = try await PushLab()

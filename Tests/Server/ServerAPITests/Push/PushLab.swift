@@ -30,7 +30,8 @@ struct PushLab: Sendable {
     let watched: WatchedBundles
     let index: EntryIndex
 
-    init() async throws {
+    /// - Parameter localChanges: What wakes a running index, instead of the datastore.
+    init(localChanges: Watch<UInt64>? = nil) async throws {
         let fixture = try await Fixture()
         let board = AgentBoard(time: fixture.time, random: fixture.random)
         let bundles = BundleCache(
@@ -41,8 +42,8 @@ struct PushLab: Sendable {
         self.bundles = bundles
         watched = WatchedBundles(fixture.store, cache: bundles)
         index = EntryIndex(
-            store: fixture.store, trustDomain: "example.org", board: board, bundlesSeen: { bundles.note($0) },
-            time: fixture.time, logger: Logger(label: "index") { _ in SwiftLogNoOpLogHandler() })
+            store: fixture.store, trustDomain: "example.org", board: board, localChanges: localChanges,
+            bundlesSeen: { bundles.note($0) }, time: fixture.time, logger: Logger(label: "index") { _ in SwiftLogNoOpLogHandler() })
         _ = try await watched.setBundle(Self.bundle("example.org", 1))
         try await fixture.store.createNode(
             AttestedNode(
