@@ -109,6 +109,32 @@ struct AgentSessionTests {
         }
     }
 
+    @Test("nothing that reached the agent steers the terminal or makes lines; JSON holds it as it is")
+    func hostile() async throws {
+        let commands = [
+            "api fetch", "api fetch x509", "api fetch x509 -write <dir>/out", "api fetch jwt -audience a",
+            "api validate jwt -audience a -svid good", "api validate jwt -audience a -svid bad",
+        ]
+        try await CannedAgent.run { agent in
+            for command in commands {
+                let outcome = await run(command + " -socketPath <dir>/hostile.sock", [:], agent)
+                let text = outcome.out + outcome.err
+                #expect(text.contains("FORGED"), "$ \(command)")
+                for line in text.split(separator: "\n") { #expect(!line.hasPrefix("FORGED"), "$ \(command)") }
+                #expect(!text.contains("\tend"), "$ \(command)")
+                for scalar in text.unicodeScalars where scalar != "\n" && scalar != "\t" {
+                    let steers = scalar.properties.generalCategory == .control || scalar.properties.isBidiControl
+                    #expect(!steers && scalar != "\u{2028}", "$ \(command)")
+                }
+            }
+            let exact = JSONNode.string(CannedAgent.spoiling).text.dropFirst().dropLast()
+            for command in ["api fetch x509 -output json", "api fetch jwt -audience a -output json"] {
+                let outcome = await run(command + " -socketPath <dir>/hostile.sock", [:], agent)
+                #expect(outcome.out.contains(exact), "$ \(command)")
+            }
+        }
+    }
+
     @Test("every command there is has been recorded")
     func complete() {
         for name in AgentCommandLine.program.commandNames {

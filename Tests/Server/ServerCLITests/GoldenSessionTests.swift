@@ -51,6 +51,40 @@ import Darwin
         }
     }
 
+    /// What steers a terminal in every way, and a line that the server would like to be read.
+    private static let hostile = "\u{1B}[31m\u{9B}1m\u{7F}\u{202E}\u{2028}\r\tend\nFORGED"
+
+    @Test("nothing a server stores steers the terminal or makes lines; JSON holds it as it is", arguments: ScriptedServer.Mood.allCases)
+    func hostile(_ mood: ScriptedServer.Mood) async throws {
+        let steps = try Self.session(mood.rawValue).steps
+        var shown = 0
+        try await ScriptedServer.run(mood, spoiling: Self.hostile) { server in
+            for step in steps {
+                let outcome = await outcome(step, server)
+                let printed: [String]
+                if step.arguments.contains("json"), outcome.out.hasPrefix("{") || outcome.out.hasPrefix("[") {
+                    let exact = JSONNode.string(Self.hostile).text.dropFirst().dropLast()
+                    #expect(!outcome.out.contains("FORGED") || outcome.out.contains(exact), "$ \(step.command)")
+                    printed = [outcome.err]
+                } else {
+                    printed = [outcome.out, outcome.err]
+                }
+                for text in printed {
+                    for line in text.split(separator: "\n") {
+                        #expect(!line.hasPrefix("FORGED"), "$ \(step.command)")
+                    }
+                    for scalar in text.unicodeScalars where scalar != "\n" && scalar != "\t" {
+                        let steers = scalar.properties.generalCategory == .control || scalar.properties.isBidiControl
+                        #expect(!steers && scalar != "\u{2028}", "$ \(step.command)")
+                    }
+                    #expect(!text.contains("\tend"), "$ \(step.command)")
+                    if text.contains("FORGED") { shown += 1 }
+                }
+            }
+        }
+        #expect(shown >= (mood == .bare ? 6 : 15), "too little was shown to say anything: \(shown)")
+    }
+
     private func outcome(_ step: GoldenSession.Step, _ server: ScriptedServer) async -> GoldenSession.Outcome {
         let captured = Mutex<(out: String, err: String)>(("", ""))
         var environment = ["SPIRE_SERVER_PRIVATE_SOCKET": server.socketPath]

@@ -8,6 +8,12 @@ import SwiftProtobuf
 /// What a `ScriptedServer` says.
 struct ScriptedAnswers: Sendable {
     let mood: ScriptedServer.Mood
+    /// What is put behind every text that others chose.
+    let spoiling: String
+
+    private func said(_ text: String) -> String { text + spoiling }
+
+    private var refusal: RPCStatus { RPCStatus(.permissionDenied, said(ScriptedServer.refusal.message)) }
 
     /// One answer a mood; refusing is a refusal unless something else is given.
     private func pick<Answer>(_ willing: Answer, _ bare: Answer, refusing: Answer? = nil) throws -> Answer {
@@ -15,7 +21,7 @@ struct ScriptedAnswers: Sendable {
         case .willing: return willing
         case .bare: return bare
         case .refusing:
-            guard let refusing else { throw ScriptedServer.refusal }
+            guard let refusing else { throw refusal }
             return refusing
         }
     }
@@ -23,39 +29,43 @@ struct ScriptedAnswers: Sendable {
     private func id(_ path: String) -> Spire_Api_Types_SPIFFEID {
         .with {
             $0.trustDomain = "example.org"
-            $0.path = path
+            $0.path = said(path)
         }
     }
 
     private static let ok = Spire_Api_Types_Status.with { $0.message = "OK" }
-    private static let taken = Spire_Api_Types_Status.with {
-        $0.code = 6
-        $0.message = "similar entry already exists"
+    private var taken: Spire_Api_Types_Status {
+        .with {
+            $0.code = 6
+            $0.message = said("similar entry already exists")
+        }
     }
-    private static let missing = Spire_Api_Types_Status.with {
-        $0.code = 5
-        $0.message = "entry not found"
+    private var missing: Spire_Api_Types_Status {
+        .with {
+            $0.code = 5
+            $0.message = said("entry not found")
+        }
     }
 
     private var agent: Spire_Api_Types_Agent {
         .with {
             $0.id = id("/spire/agent/x509pop/one")
-            $0.attestationType = "x509pop"
-            $0.x509SvidSerialNumber = "204091578069152419722778565478118768394"
+            $0.attestationType = said("x509pop")
+            $0.x509SvidSerialNumber = said("204091578069152419722778565478118768394")
             $0.x509SvidExpiresAt = 1_795_226_838
             $0.selectors = [
-                .with { $0.type = "x509pop"; $0.value = "subject:cn:one" },
-                .with { $0.type = "x509pop"; $0.value = "ca:fingerprint:ab" },
+                .with { $0.type = said("x509pop"); $0.value = said("subject:cn:one") },
+                .with { $0.type = said("x509pop"); $0.value = said("ca:fingerprint:ab") },
             ]
             $0.canReattest = true
-            $0.agentVersion = "1.16.0"
+            $0.agentVersion = said("1.16.0")
         }
     }
 
     private var banned: Spire_Api_Types_Agent {
         .with {
             $0.id = id("/spire/agent/join_token/two")
-            $0.attestationType = "join_token"
+            $0.attestationType = said("join_token")
             $0.x509SvidExpiresAt = 1_795_226_838
             $0.banned = true
         }
@@ -73,48 +83,48 @@ struct ScriptedAnswers: Sendable {
         table.unary(AgentMethods.createJoinToken) { _, _ in
             try pick(
                 .with {
-                    $0.value = "ae5dbb62-1c2c-4fa1-b67e-22198ce85666"
+                    $0.value = said("ae5dbb62-1c2c-4fa1-b67e-22198ce85666")
                     $0.expiresAt = 1_795_223_838
-                }, .with { $0.value = "short" })
+                }, .with { $0.value = said("short") })
         }
     }
 
     func entries(_ table: inout ServiceTable) {
         let full = Spire_Api_Types_Entry.with {
-            $0.id = "4bfe041c-26de-47e1-bf7b-0c4665070279"
+            $0.id = said("4bfe041c-26de-47e1-bf7b-0c4665070279")
             $0.spiffeID = id("/web")
             $0.parentID = id("/node")
-            $0.selectors = [.with { $0.type = "unix"; $0.value = "uid:1000" }, .with { $0.type = "unix"; $0.value = "gid:1000" }]
+            $0.selectors = [.with { $0.type = said("unix"); $0.value = said("uid:1000") }, .with { $0.type = said("unix"); $0.value = said("gid:1000") }]
             $0.x509SvidTtl = 600
             $0.jwtSvidTtl = 60
-            $0.federatesWith = ["other.test", "third.test"]
+            $0.federatesWith = ["other.test", "third.test"].map(said)
             $0.admin = true
             $0.downstream = true
             $0.expiresAt = 1_795_223_838
-            $0.dnsNames = ["a.example", "b.example"]
+            $0.dnsNames = ["a.example", "b.example"].map(said)
             $0.revisionNumber = 7
             $0.storeSvid = true
-            $0.hint = "internal <&>"
+            $0.hint = said("internal <&>")
             $0.createdAt = 1_795_223_241
             $0.additionalAttributes.disableX509SvidPrefetch = true
             $0.additionalAttributes.jwtSvidIncludeJti = true
         }
         let small = Spire_Api_Types_Entry.with {
-            $0.id = "small"
+            $0.id = said("small")
             $0.spiffeID = id("/db")
             $0.parentID = id("/node")
-            $0.selectors = [.with { $0.type = "unix"; $0.value = "uid:0" }]
+            $0.selectors = [.with { $0.type = said("unix"); $0.value = said("uid:0") }]
         }
         table.unary(EntryMethods.listEntries) { _, _ in try pick(.with { $0.entries = [full, small] }, .init()) }
         table.unary(EntryMethods.countEntries) { _, _ in try pick(.with { $0.count = 3 }, .with { $0.count = 1 }) }
         table.unary(EntryMethods.getEntry) { request, _ in
-            if mood == .refusing { throw RPCStatus(.notFound, "entry not found") }
+            if mood == .refusing { throw RPCStatus(.notFound, said("entry not found")) }
             return try pick(full, small)
         }
         table.unary(EntryMethods.batchCreateEntry) { request, _ in
             let done = request.entries.map { asked in
                 var stored = asked
-                if stored.id.isEmpty { stored.id = "made-up" }
+                if stored.id.isEmpty { stored.id = said("made-up") }
                 stored.createdAt = 1_795_223_241
                 return Spire_Api_Server_Entry_V1_BatchCreateEntryResponse.Result.with {
                     $0.status = Self.ok
@@ -124,7 +134,7 @@ struct ScriptedAnswers: Sendable {
             let failed = request.entries.indices.map { index in
                 index == 0 && request.entries.count > 1
                     ? done[0]
-                    : Spire_Api_Server_Entry_V1_BatchCreateEntryResponse.Result.with { $0.status = Self.taken }
+                    : Spire_Api_Server_Entry_V1_BatchCreateEntryResponse.Result.with { $0.status = taken }
             }
             return try pick(.with { $0.results = done }, .init(), refusing: .with { $0.results = failed })
         }
@@ -137,15 +147,15 @@ struct ScriptedAnswers: Sendable {
                 }
             }
             let failed = request.entries.map { _ in
-                Spire_Api_Server_Entry_V1_BatchUpdateEntryResponse.Result.with { $0.status = Self.missing }
+                Spire_Api_Server_Entry_V1_BatchUpdateEntryResponse.Result.with { $0.status = missing }
             }
             return try pick(.with { $0.results = done }, .init(), refusing: .with { $0.results = failed })
         }
         table.unary(EntryMethods.batchDeleteEntry) { request, _ in
             let results = request.ids.enumerated().map { index, id in
                 Spire_Api_Server_Entry_V1_BatchDeleteEntryResponse.Result.with {
-                    $0.id = id
-                    $0.status = mood == .refusing && (index > 0 || request.ids.count == 1) ? Self.missing : Self.ok
+                    $0.id = said(id)
+                    $0.status = mood == .refusing && (index > 0 || request.ids.count == 1) ? missing : Self.ok
                 }
             }
             return .with { $0.results = results }
@@ -163,11 +173,11 @@ struct ScriptedAnswers: Sendable {
 
     private func bundle(_ trustDomain: String) -> Spire_Api_Types_Bundle {
         .with {
-            $0.trustDomain = trustDomain
+            $0.trustDomain = said(trustDomain)
             $0.x509Authorities = [.with { $0.asn1 = Self.root; $0.tainted = true }]
             $0.jwtAuthorities = [
                 .with {
-                    $0.keyID = "nEkAThuKcoRnKYrAMAuWgo7hGJDlcDrI"
+                    $0.keyID = said("nEkAThuKcoRnKYrAMAuWgo7hGJDlcDrI")
                     $0.publicKey = Self.tokenKey
                     $0.expiresAt = 1_795_309_636
                 }
@@ -194,19 +204,19 @@ struct ScriptedAnswers: Sendable {
                             $0.bundle = asked
                         }
                     }
-                }, .init(), refusing: .with { $0.results = [.with { $0.status = .with { $0.code = 13; $0.message = "failed to set bundle: disk full" } }] })
+                }, .init(), refusing: .with { $0.results = [.with { $0.status = .with { $0.code = 13; $0.message = said("failed to set bundle: disk full") } }] })
         }
         table.unary(BundleMethods.batchDeleteFederatedBundle) { request, _ in
             .with {
                 $0.results = request.trustDomains.map { name in
                     .with {
-                        $0.trustDomain = name
+                        $0.trustDomain = said(name)
                         $0.status =
                             mood == .refusing
                             ? .with {
                                 $0.code = 9
                                 $0.message =
-                                    "failed to delete federated bundle: datastore-sql: cannot delete bundle; federated with 1 registration entries"
+                                    said("failed to delete federated bundle: datastore-sql: cannot delete bundle; federated with 1 registration entries")
                             } : Self.ok
                     }
                 }
@@ -216,25 +226,25 @@ struct ScriptedAnswers: Sendable {
 
     func federation(_ table: inout ServiceTable) {
         let web = Spire_Api_Types_FederationRelationship.with {
-            $0.trustDomain = "td2"
-            $0.bundleEndpointURL = "https://h/"
+            $0.trustDomain = said("td2")
+            $0.bundleEndpointURL = said("https://h/")
             $0.httpsWeb = .init()
         }
         let spiffe = Spire_Api_Types_FederationRelationship.with {
-            $0.trustDomain = "td3"
-            $0.bundleEndpointURL = "https://h/"
-            $0.httpsSpiffe.endpointSpiffeID = "spiffe://td3/server"
+            $0.trustDomain = said("td3")
+            $0.bundleEndpointURL = said("https://h/")
+            $0.httpsSpiffe.endpointSpiffeID = said("spiffe://td3/server")
             $0.trustDomainBundle = bundle("td3")
         }
         let duplicate = Spire_Api_Types_Status.with {
             $0.code = 13
-            $0.message = "failed to create federation relationship: datastore-sql: UNIQUE constraint failed"
+            $0.message = said("failed to create federation relationship: datastore-sql: UNIQUE constraint failed")
         }
         table.unary(TrustDomainMethods.listFederationRelationships) { _, _ in
             try pick(.with { $0.federationRelationships = [web, spiffe] }, .init())
         }
         table.unary(TrustDomainMethods.getFederationRelationship) { _, _ in
-            if mood == .refusing { throw RPCStatus(.notFound, "federation relationship does not exist") }
+            if mood == .refusing { throw RPCStatus(.notFound, said("federation relationship does not exist")) }
             return try pick(spiffe, web)
         }
         table.unary(TrustDomainMethods.batchCreateFederationRelationship) { request, _ in
@@ -248,7 +258,7 @@ struct ScriptedAnswers: Sendable {
             }
         }
         table.unary(TrustDomainMethods.batchUpdateFederationRelationship) { request, _ in
-            if mood == .refusing { throw ScriptedServer.refusal }
+            if mood == .refusing { throw refusal }
             return .with {
                 $0.results = request.federationRelationships.map { asked in
                     .with {
@@ -262,10 +272,10 @@ struct ScriptedAnswers: Sendable {
             .with {
                 $0.results = request.trustDomains.map { name in
                     .with {
-                        $0.trustDomain = name
+                        $0.trustDomain = said(name)
                         $0.status =
                             mood == .refusing
-                            ? .with { $0.code = 5; $0.message = "federation relationship not found" } : Self.ok
+                            ? .with { $0.code = 5; $0.message = said("federation relationship not found") } : Self.ok
                     }
                 }
             }
@@ -273,17 +283,17 @@ struct ScriptedAnswers: Sendable {
         table.unary(TrustDomainMethods.refreshBundle) { _, _ in
             switch mood {
             case .willing: return Google_Protobuf_Empty()
-            case .bare: throw RPCStatus(.notFound, "no relationship with trust domain \"td2\"")
-            case .refusing: throw RPCStatus(.internal, "failed to refresh bundle: no route")
+            case .bare: throw RPCStatus(.notFound, said("no relationship with trust domain \"td2\""))
+            case .refusing: throw RPCStatus(.internal, said("failed to refresh bundle: no route"))
             }
         }
     }
 
     private func state(_ id: String, upstream: String = "") -> Spire_Api_Server_Localauthority_V1_AuthorityState {
         .with {
-            $0.authorityID = id
+            $0.authorityID = said(id)
             $0.expiresAt = 1_795_309_636
-            $0.upstreamAuthoritySubjectKeyID = upstream
+            $0.upstreamAuthoritySubjectKeyID = upstream.isEmpty ? "" : said(upstream)
         }
     }
 
@@ -304,10 +314,10 @@ struct ScriptedAnswers: Sendable {
         table.unary(LocalAuthorityMethods.taintJWTAuthority) { _, _ in try pick(.with { $0.taintedAuthority = a }, .init()) }
         table.unary(LocalAuthorityMethods.revokeJWTAuthority) { _, _ in try pick(.with { $0.revokedAuthority = a }, .init()) }
         table.unary(LocalAuthorityMethods.taintX509UpstreamAuthority) { request, _ in
-            try pick(.with { $0.upstreamAuthoritySubjectKeyID = request.subjectKeyID }, .init())
+            try pick(.with { $0.upstreamAuthoritySubjectKeyID = said(request.subjectKeyID) }, .init())
         }
         table.unary(LocalAuthorityMethods.revokeX509UpstreamAuthority) { request, _ in
-            try pick(.with { $0.upstreamAuthoritySubjectKeyID = request.subjectKeyID }, .init())
+            try pick(.with { $0.upstreamAuthoritySubjectKeyID = said(request.subjectKeyID) }, .init())
         }
     }
 
@@ -331,11 +341,11 @@ struct ScriptedAnswers: Sendable {
                     $0.svidChain = [
                         .with {
                             $0.id = id("/spire/server")
-                            $0.subject = "O=SPIRE,C=US"
+                            $0.subject = said("O=SPIRE,C=US")
                             $0.expiresAt = 1_795_226_838
                         },
                         .with {
-                            $0.subject = "SERIALNUMBER=68,O=SPIFFE,C=US"
+                            $0.subject = said("SERIALNUMBER=68,O=SPIFFE,C=US")
                             $0.expiresAt = 1_795_309_636
                         },
                     ]
@@ -352,7 +362,7 @@ struct ScriptedAnswers: Sendable {
         table.unary(SVIDMethods.mintWITSVID) { _, _ in
             try pick(
                 .with {
-                    $0.svid.token = "header.payload.signature"
+                    $0.svid.token = said("header.payload.signature")
                     $0.svid.id = id("/minted")
                     $0.svid.expiresAt = 1_795_223_550
                     $0.svid.issuedAt = 1_795_219_950
@@ -361,7 +371,7 @@ struct ScriptedAnswers: Sendable {
         table.unary(SVIDMethods.mintJWTSVID) { _, _ in
             try pick(
                 .with {
-                    $0.svid.token = "header.payload.signature"
+                    $0.svid.token = said("header.payload.signature")
                     $0.svid.id = id("/minted")
                     $0.svid.expiresAt = 1_795_223_550
                     $0.svid.issuedAt = 1_795_223_250

@@ -23,11 +23,12 @@ struct ScriptedServer: Sendable {
     let socketPath: String
     let folder: String
 
-    static func run(_ mood: Mood, _ body: (ScriptedServer) async throws -> Void) async throws {
+    /// - Parameter spoiling: What is put behind every text that others chose.
+    static func run(_ mood: Mood, spoiling: String = "", _ body: (ScriptedServer) async throws -> Void) async throws {
         let folder = "/tmp/cli-\(SystemRandom().uuid().prefix(8))"
         try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
         defer { try? FileManager.default.removeItem(atPath: folder) }
-        let server = RPCServer(services: table(mood))
+        let server = RPCServer(services: table(mood, spoiling))
         let listener = try await UnixListener.bind(
             path: folder + "/api.sock", mode: 0o600, group: MultiThreadedEventLoopGroup.singleton, server: server)
         do {
@@ -41,9 +42,9 @@ struct ScriptedServer: Sendable {
         await server.drain(within: .seconds(1))
     }
 
-    private static func table(_ mood: Mood) -> ServiceTable {
+    private static func table(_ mood: Mood, _ spoiling: String) -> ServiceTable {
         var table = ServiceTable()
-        let answers = ScriptedAnswers(mood: mood)
+        let answers = ScriptedAnswers(mood: mood, spoiling: spoiling)
         table.unary(HealthMethods.check) { _, _ in
             switch mood {
             case .willing: .with { $0.status = .serving }

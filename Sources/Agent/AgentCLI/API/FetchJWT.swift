@@ -57,11 +57,11 @@ struct FetchJWT: Command {
         ])
         console.show(output.value, json: json) {
             for svid in tokens.svids {
-                console.out("token(\(svid.spiffeID)):\n\t\(svid.svid)\n")
-                if !svid.hint.isEmpty { console.out("hint(\(svid.spiffeID)):\n\t\(svid.hint)\n") }
+                console.out("token(\(svid.spiffeID.harmless)):\n\t\(svid.svid.harmless)\n")
+                if !svid.hint.isEmpty { console.out("hint(\(svid.spiffeID.harmless)):\n\t\(svid.hint.harmless)\n") }
             }
             for (trustDomain, keys) in bundles.bundles.sorted(by: { $0.key < $1.key }) {
-                console.out("bundle(\(trustDomain)):\n\t\(String(decoding: keys, as: UTF8.self))\n")
+                console.out("bundle(\(trustDomain.harmless)):\n\t\(String(decoding: keys, as: UTF8.self))\n")
             }
         }
     }

@@ -84,7 +84,7 @@ struct FetchX509: Command {
                 PEMText.certificates(identity.bundle.authorities.map(\.der)), 0o644)
             for (index, bundle) in update.federated.enumerated() {
                 try put(
-                    "federated bundle #\(index) for trust domain \(bundle.key)",
+                    "federated bundle #\(index) for trust domain \(bundle.key.harmless)",
                     "federated_bundle.\(number).\(index).pem", PEMText.certificates(bundle.certificates.map(\.der)),
                     0o644)
             }

@@ -37,16 +37,16 @@ struct ValidateJWT: Command {
             do {
                 return try await client.unary(WorkloadAPIMethods.validateJWTSVID, wanted, options: options)
             } catch let status as RPCStatus where status.code == .invalidArgument {
-                throw CommandFailure("SVID is not valid: \(status.message)")
+                throw CommandFailure("SVID is not valid: \(status.message.harmless)")
             } catch {
-                throw CommandFailure("unable to validate JWT SVID: \(error)")
+                throw CommandFailure("unable to validate JWT SVID: \(error.harmless)")
             }
         }
         let claims = JSONNode(response.claims)
         console.show(
             output.value, json: .object(["claims": claims, "spiffe_id": .string(response.spiffeID)])
         ) {
-            console.out("SVID is valid.\nSPIFFE ID : \(response.spiffeID)\nClaims    : \(claims.encoded(escapingHTML: false))\n")
+            console.out("SVID is valid.\nSPIFFE ID : \(response.spiffeID.harmless)\nClaims    : \(claims.encoded(escapingHTML: false))\n")
         }
     }
 }

@@ -53,7 +53,7 @@ struct WatchCommand: Command {
                 throw status
             } catch {
                 try Task.checkCancellation()
-                console.err("\(error)\n")
+                console.err(error.harmless + "\n")
             }
             try await time.sleep(for: backoff.next(SystemRandom()))
         }

@@ -28,7 +28,7 @@ struct X509Update {
             do {
                 _ = try X509SVID.verify(svid.chain, bundles: bundle, at: now)
             } catch {
-                throw CommandFailure("\"\(svid.id)\" SVID failed verification against bundle: \(error)")
+                throw CommandFailure("\"\(svid.id)\" SVID failed verification against bundle: \(error.harmless)")
             }
             return Identity(svid: svid, bundle: bundle, hint: item.hint)
         }
@@ -37,10 +37,10 @@ struct X509Update {
             do {
                 certificates = try Certificate.sequence(der: der)
             } catch {
-                throw CommandFailure("failed to parse bundle for federated domain \"\(key)\": \(error)")
+                throw CommandFailure("failed to parse bundle for federated domain \"\(key.harmless)\": \(error.harmless)")
             }
             guard !certificates.isEmpty else {
-                throw CommandFailure("no certificates in bundle for federated domain \"\(key)\"")
+                throw CommandFailure("no certificates in bundle for federated domain \"\(key.harmless)\"")
             }
             return (key, certificates)
         }
@@ -59,7 +59,7 @@ struct X509Update {
         }
         for identity in identities {
             text += "SPIFFE ID:\t\t\(identity.svid.id)\n"
-            if hints, !identity.hint.isEmpty { text += "Hint:\t\t\t\(identity.hint)\n" }
+            if hints, !identity.hint.isEmpty { text += "Hint:\t\t\t\(identity.hint.harmless)\n" }
             validity("SVID", identity.svid.leaf)
             for (number, certificate) in identity.svid.chain.dropFirst().enumerated() {
                 validity("Intermediate #\(number + 1)", certificate)
@@ -70,7 +70,7 @@ struct X509Update {
             for (key, certificates) in federated {
                 let name = bareNames && key.hasPrefix("spiffe://") ? String(key.dropFirst(9)) : key
                 for (number, certificate) in certificates.enumerated() {
-                    validity("[\(name)] CA #\(number + 1)", certificate)
+                    validity("[\(name.harmless)] CA #\(number + 1)", certificate)
                 }
             }
             text += "\n"

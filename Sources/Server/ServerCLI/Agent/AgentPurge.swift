@@ -79,8 +79,8 @@ struct AgentPurge: Command {
             guard !some.isEmpty else { return }
             console.out(title + "\n")
             for outcome in some {
-                console.out("SPIFFE ID         : \(outcome.id.text)\n")
-                if !outcome.error.isEmpty { console.out("Error             : \(outcome.error)\n") }
+                console.out("SPIFFE ID         : \(outcome.id.text.harmless)\n")
+                if !outcome.error.isEmpty { console.out("Error             : \(outcome.error.harmless)\n") }
             }
         }
         if dryRun.value {

@@ -26,7 +26,7 @@ struct AgentShow: Command {
         console.show(output.value, json: JSONNode(agent)) {
             console.out("Found an attested agent given its SPIFFE ID\n\n" + agent.pretty + "\n")
             for selector in agent.selectors {
-                console.out("Selectors         : \(selector.type):\(selector.value)\n")
+                console.out("Selectors         : \("\(selector.type):\(selector.value)".harmless)\n")
             }
         }
     }

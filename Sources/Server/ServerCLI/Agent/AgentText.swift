@@ -8,7 +8,7 @@ extension Spire_Api_Types_Agent {
     var pretty: String {
         var text = ""
         func line(_ label: String, _ value: String) {
-            text += label + String(repeating: " ", count: 18 - label.count) + ": " + value + "\n"
+            text += label + String(repeating: " ", count: 18 - label.count) + ": " + value.harmless + "\n"
         }
         line("SPIFFE ID", id.text)
         line("Attestation type", attestationType)

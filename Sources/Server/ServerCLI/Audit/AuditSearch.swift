@@ -66,15 +66,11 @@ struct AuditSearch: Command {
     }
 
     private func show(_ line: AuditLine, _ fields: [String: String], _ console: Console) {
-        console.out("\(line.number)  \(line.time)  \(fields["service"] ?? "") \(fields["method"] ?? fields["action"] ?? "")\n")
+        let method = "\(fields["service"] ?? "") \(fields["method"] ?? fields["action"] ?? "")"
+        console.out("\(line.number)  \("\(line.time)  \(method)".harmless)\n")
         for (key, value) in fields.sorted(by: { $0.key < $1.key }) where key != "service" && key != "method" {
-            console.out("    \(key): \(Self.harmless(value))\n")
+            console.out("    \("\(key): \(value)".harmless)\n")
         }
-    }
-
-    /// Callers choose some values: none may steer the terminal.
-    private static func harmless(_ text: String) -> String {
-        String(String.UnicodeScalarView(text.unicodeScalars.map { $0.properties.generalCategory == .control ? "?" : $0 }))
     }
 
     private func matches(_ fields: [String: String]) -> Bool {

@@ -165,7 +165,7 @@ enum BackupText {
         console.show(format, json: json) {
             var text = title + "\n"
             func line(_ label: String, _ value: String) {
-                text += "  " + label + String(repeating: " ", count: max(0, 24 - label.count)) + ": " + value + "\n"
+                text += "  " + label + String(repeating: " ", count: max(0, 24 - label.count)) + ": " + value.harmless + "\n"
             }
             line("Trust domain", header.trustDomain)
             line("Taken at", GoText.time(header.takenAt, utc: true))

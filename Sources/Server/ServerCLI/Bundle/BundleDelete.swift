@@ -36,7 +36,7 @@ struct BundleDelete: Command {
             do {
                 return try await client.unary(BundleMethods.batchDeleteFederatedBundle, wanted)
             } catch {
-                throw CommandFailure("failed to delete federated bundle: \(error)")
+                throw CommandFailure("failed to delete federated bundle: \(error.harmless)")
             }
         }
         let json: JSONNode = .object([
@@ -49,7 +49,7 @@ struct BundleDelete: Command {
             for result in response.results {
                 guard result.status.isOK else {
                     throw CommandFailure(
-                        "failed to delete federated bundle \(GoText.quoted(result.trustDomain)): \(result.status.message)")
+                        "failed to delete federated bundle \(GoText.quoted(result.trustDomain)): \(result.status.message.harmless)")
                 }
                 console.out("bundle deleted.\n")
             }

@@ -44,7 +44,7 @@ struct BundleList: Command {
             for (number, bundle) in response.bundles.enumerated() {
                 if number > 0 { console.out("\n") }
                 let rule = String(repeating: "*", count: 40)
-                console.out("\(rule)\n* \(bundle.trustDomain)\n\(rule)\n")
+                console.out("\(rule)\n* \(bundle.trustDomain.harmless)\n\(rule)\n")
                 console.out(try format.text(bundle))
             }
         }

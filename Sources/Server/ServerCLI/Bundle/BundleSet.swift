@@ -42,7 +42,7 @@ struct BundleSet: Command {
             do {
                 return try await client.unary(BundleMethods.batchSetFederatedBundle, wanted)
             } catch {
-                throw CommandFailure("failed to set federated bundle: \(error)")
+                throw CommandFailure("failed to set federated bundle: \(error.harmless)")
             }
         }
         let json: JSONNode = .object([
@@ -56,7 +56,7 @@ struct BundleSet: Command {
         try console.show(output.value, json: json) {
             for result in response.results {
                 guard result.status.isOK else {
-                    throw CommandFailure("failed to set federated bundle: \(result.status.message)")
+                    throw CommandFailure("failed to set federated bundle: \(result.status.message.harmless)")
                 }
                 console.out("bundle set.\n")
             }

@@ -42,8 +42,8 @@ struct DebugGetInfo: Command {
         guard !info.svidChain.isEmpty else { return text }
         text += "  SVID Chain:\n"
         for (index, certificate) in info.svidChain.enumerated() {
-            text += "    [\(index)] SPIFFE ID:  \(certificate.hasID ? certificate.id.text : "(none)")\n"
-            text += "        Subject:    \(certificate.subject)\n"
+            text += "    [\(index)] SPIFFE ID:  \(certificate.hasID ? certificate.id.text.harmless : "(none)")\n"
+            text += "        Subject:    \(certificate.subject.harmless)\n"
             text += "        Expires At: \(GoText.rfc3339(certificate.expiresAt))\n"
         }
         return text

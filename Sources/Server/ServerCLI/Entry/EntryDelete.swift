@@ -43,9 +43,9 @@ struct EntryDelete: Command {
     private func show(_ console: Console, _ response: Spire_Api_Server_Entry_V1_BatchDeleteEntryResponse) throws {
         let done = response.results.filter { $0.status.isOK }
         let failed = response.results.filter { !$0.status.isOK }
-        for result in done { console.out("Deleted entry with ID: \(result.id)\n") }
+        for result in done { console.out("Deleted entry with ID: \(result.id.harmless)\n") }
         for result in failed {
-            console.err("Failed to delete entry with ID \(result.id) \(result.status.described)\n")
+            console.err("Failed to delete entry with ID \(result.id.harmless) \(result.status.described)\n")
         }
         console.out("\n\n")
         if failed.isEmpty {

@@ -86,15 +86,15 @@ enum ExplainText {
             case .notAsked, .UNRECOGNIZED: "unknown"
             }
         var text = "Agent \(id): \(state)\n"
-        for selector in agent.selectors { text += "  has \(selector.type):\(selector.value)\n" }
+        for selector in agent.selectors { text += "  has \("\(selector.type):\(selector.value)".harmless)\n" }
         return text
     }
 
     private static func entry(_ finding: Finding) -> String {
         let entry = finding.entry
-        var text = "Entry \(entry.id)\n"
+        var text = "Entry \(entry.id.harmless)\n"
         func line(_ label: String, _ value: String) {
-            text += "  " + label + String(repeating: " ", count: max(0, 17 - label.count)) + ": " + value + "\n"
+            text += "  " + label + String(repeating: " ", count: max(0, 17 - label.count)) + ": " + value.harmless + "\n"
         }
         line("SPIFFE ID", entry.spiffeID.text)
         line("Parent ID", entry.parentID.text)

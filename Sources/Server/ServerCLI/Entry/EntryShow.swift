@@ -49,7 +49,7 @@ struct EntryShow: Command {
         do {
             return try await client.unary(EntryMethods.getEntry, request)
         } catch {
-            throw CommandFailure("error fetching entry ID \(entryID.value): \(error)")
+            throw CommandFailure("error fetching entry ID \(entryID.value): \(error.harmless)")
         }
     }
 
@@ -66,7 +66,7 @@ struct EntryShow: Command {
                 all += page.entries
                 request.pageToken = page.nextPageToken
             } catch {
-                throw CommandFailure("error fetching entries: \(error)")
+                throw CommandFailure("error fetching entries: \(error.harmless)")
             }
         } while !request.pageToken.isEmpty
         return all

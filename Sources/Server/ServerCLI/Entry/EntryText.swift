@@ -17,7 +17,7 @@ extension Spire_Api_Types_Entry {
             text += label
             for _ in label.utf8.count..<24 { text += " " }
             text += ": "
-            text += value
+            text += value.harmless
             text += "\n"
         }
         func ttl(_ seconds: Int32) -> String { seconds == 0 ? "default" : "\(seconds)" }

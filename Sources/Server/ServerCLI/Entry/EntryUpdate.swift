@@ -49,7 +49,7 @@ struct EntryUpdate: Command {
         do {
             entry.additionalAttributes = try await client.unary(EntryMethods.getEntry, request).additionalAttributes
         } catch {
-            throw CommandFailure("failed to fetch existing entry to merge additional attributes: \(error)")
+            throw CommandFailure("failed to fetch existing entry to merge additional attributes: \(error.harmless)")
         }
         if fields.disablePrefetch.isSet { entry.additionalAttributes.disableX509SvidPrefetch = true }
         if fields.includeJTI.isSet { entry.additionalAttributes.jwtSvidIncludeJti = true }

@@ -26,7 +26,7 @@ struct FederationCreate: Command {
                     TrustDomainMethods.batchCreateFederationRelationship,
                     .with { $0.federationRelationships = relationships })
             } catch {
-                throw CommandFailure("request failed: \(error)")
+                throw CommandFailure("request failed: \(error.harmless)")
             }
         }
         let results = response.results.map { (status: $0.status, relationship: $0.federationRelationship) }

@@ -26,7 +26,7 @@ struct FederationDelete: Command {
                 return try await client.unary(
                     TrustDomainMethods.batchDeleteFederationRelationship, .with { $0.trustDomains = [wanted] })
             } catch {
-                throw CommandFailure("failed to delete federation relationship: \(error)")
+                throw CommandFailure("failed to delete federation relationship: \(error.harmless)")
             }
         }
         let json: JSONNode = .object([
@@ -39,7 +39,7 @@ struct FederationDelete: Command {
             for result in response.results {
                 guard result.status.isOK else {
                     throw CommandFailure(
-                        "failed to delete federation relationship \(GoText.quoted(result.trustDomain)): \(result.status.message)")
+                        "failed to delete federation relationship \(GoText.quoted(result.trustDomain)): \(result.status.message.harmless)")
                 }
                 console.out("federation relationship deleted.\n")
             }

@@ -20,7 +20,7 @@ struct FederationList: Command {
             do {
                 return try await client.unary(TrustDomainMethods.listFederationRelationships, .init())
             } catch {
-                throw CommandFailure("error listing federation relationships: \(error)")
+                throw CommandFailure("error listing federation relationships: \(error.harmless)")
             }
         }
         let found = response.federationRelationships

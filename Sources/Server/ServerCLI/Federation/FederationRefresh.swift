@@ -27,7 +27,7 @@ struct FederationRefresh: Command {
             } catch let status as RPCStatus where status.code == .notFound {
                 throw CommandFailure("there is no federation relationship with trust domain \(GoText.quoted(wanted))")
             } catch {
-                throw CommandFailure("failed to refresh bundle: \(error)")
+                throw CommandFailure("failed to refresh bundle: \(error.harmless)")
             }
         }
         console.show(output.value, json: JSONNode(Spire_Api_Types_Status.with { $0.message = "OK" })) {

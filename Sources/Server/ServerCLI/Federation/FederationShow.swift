@@ -26,11 +26,11 @@ struct FederationShow: Command {
                 return try await client.unary(
                     TrustDomainMethods.getFederationRelationship, .with { $0.trustDomain = wanted })
             } catch {
-                throw CommandFailure("error showing federation relationship: \(error)")
+                throw CommandFailure("error showing federation relationship: \(error.harmless)")
             }
         }
         console.show(output.value, json: JSONNode(relationship)) {
-            console.out("Found a federation relationship with trust domain \(relationship.trustDomain):\n\n")
+            console.out("Found a federation relationship with trust domain \(relationship.trustDomain.harmless):\n\n")
             console.out(relationship.pretty)
         }
     }

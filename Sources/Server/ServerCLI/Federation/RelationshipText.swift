@@ -28,7 +28,7 @@ extension RelationshipMessage {
     var pretty: String {
         var text = ""
         func line(_ label: String, _ value: String) {
-            text += label + String(repeating: " ", count: 26 - label.count) + ": " + value + "\n"
+            text += label + String(repeating: " ", count: 26 - label.count) + ": " + value.harmless + "\n"
         }
         line("Trust domain", trustDomain)
         line("Bundle endpoint URL", bundleEndpointURL)

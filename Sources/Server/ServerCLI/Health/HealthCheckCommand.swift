@@ -26,7 +26,7 @@ struct HealthCheckCommand: Command {
         } catch let failure as CommandFailure {
             throw failure
         } catch {
-            if verbose.value { console.err("Failed to check health: \(error)\n") }
+            if verbose.value { console.err("Failed to check health: \(error.harmless)\n") }
             throw CommandFailure("server is unhealthy: unable to determine health")
         }
         guard response.status == .serving else {

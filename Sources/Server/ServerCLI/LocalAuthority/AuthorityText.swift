@@ -36,14 +36,14 @@ enum AuthorityText {
     }
 
     private static func facts(_ kind: Kind, _ state: AuthorityStateMessage) -> String {
-        var text = "  Authority ID: \(state.authorityID)\n"
+        var text = "  Authority ID: \(state.authorityID.harmless)\n"
         text += "  Expires at: \(GoText.time(state.expiresAt, utc: true))\n"
         guard kind == .x509 else { return text }
         let upstream = state.upstreamAuthoritySubjectKeyID
         text +=
             upstream.isEmpty
             ? "  Upstream authority ID: No upstream authority\n"
-            : "  Upstream authority Subject Key ID: \(upstream)\n"
+            : "  Upstream authority Subject Key ID: \(upstream.harmless)\n"
         return text
     }
 

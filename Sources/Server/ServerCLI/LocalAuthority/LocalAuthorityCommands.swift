@@ -20,7 +20,7 @@ struct LocalAuthorityShow<Authority: LocalAuthorityKind>: Command {
             do {
                 return try await Authority.states(client)
             } catch {
-                throw CommandFailure("could not get \(Authority.kind.rawValue) authorities: \(error)")
+                throw CommandFailure("could not get \(Authority.kind.rawValue) authorities: \(error.harmless)")
             }
         }
         AuthorityText.show(
@@ -46,7 +46,7 @@ struct LocalAuthorityPrepare<Authority: LocalAuthorityKind>: Command {
             do {
                 return try await Authority.prepare(client)
             } catch {
-                throw CommandFailure("could not prepare \(Authority.kind.rawValue) authority: \(error)")
+                throw CommandFailure("could not prepare \(Authority.kind.rawValue) authority: \(error.harmless)")
             }
         }
         AuthorityText.show(console, output.value, Authority.kind, "Prepared", state)
@@ -113,7 +113,7 @@ struct LocalAuthorityChange<Authority: LocalAuthorityKind, Verb: LocalAuthorityV
             do {
                 return try await Verb.call(Authority.self, client, id)
             } catch {
-                throw CommandFailure("could not \(Verb.word) \(Authority.kind.rawValue) authority: \(error)")
+                throw CommandFailure("could not \(Verb.word) \(Authority.kind.rawValue) authority: \(error.harmless)")
             }
         }
         AuthorityText.show(console, output.value, Authority.kind, Verb.done, state)

@@ -21,7 +21,7 @@ struct LoggerGet: Command {
             do {
                 return try await client.unary(LoggerMethods.getLogger, .init())
             } catch {
-                throw CommandFailure("error fetching logger: \(error)")
+                throw CommandFailure("error fetching logger: \(error.harmless)")
             }
         }
         logger.show(console, output.value)
@@ -44,7 +44,7 @@ struct LoggerReset: Command {
             do {
                 return try await client.unary(LoggerMethods.resetLogLevel, .init())
             } catch {
-                throw CommandFailure("failed to reset logger: \(error)")
+                throw CommandFailure("failed to reset logger: \(error.harmless)")
             }
         }
         logger.show(console, output.value)
@@ -75,7 +75,7 @@ struct LoggerSet: Command {
             do {
                 return try await client.unary(LoggerMethods.setLogLevel, .with { $0.newLevel = known.level })
             } catch {
-                throw CommandFailure("failed to set log level: \(error)")
+                throw CommandFailure("failed to set log level: \(error.harmless)")
             }
         }
         logger.show(console, output.value)

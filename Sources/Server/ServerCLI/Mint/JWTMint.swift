@@ -35,14 +35,14 @@ struct JWTMint: Command {
             do {
                 return try await client.unary(SVIDMethods.mintJWTSVID, wanted).svid
             } catch {
-                throw CommandFailure("unable to mint SVID: \(error)")
+                throw CommandFailure("unable to mint SVID: \(error.harmless)")
             }
         }
         guard !svid.token.isEmpty else { throw CommandFailure("server response missing token") }
         MintedTTL.warn(console, "JWT-SVID", asked: ttl.value, expiresAt: svid.expiresAt)
         try console.show(output.value, json: .object(["svid": JSONNode(svid)])) {
             if write.value.isEmpty {
-                console.out(svid.token + "\n")
+                console.out(svid.token.harmless + "\n")
             } else {
                 try InputFile.write(svid.token, to: write.value, mode: 0o600)
                 console.out("JWT-SVID written to \(write.value)\n")

@@ -43,7 +43,7 @@ struct WITMint: Command {
             do {
                 return try await client.unary(SVIDMethods.mintWITSVID, wanted).svid
             } catch {
-                throw CommandFailure("unable to mint SVID: \(error)")
+                throw CommandFailure("unable to mint SVID: \(error.harmless)")
             }
         }
         guard !svid.token.isEmpty else { throw CommandFailure("server response missing token") }
@@ -52,7 +52,7 @@ struct WITMint: Command {
         // Files are written whatever the output format, as in the original.
         guard write.value.isEmpty else { return try writeFiles(console, svid.token, jwk) }
         let json: JSONNode = .record([.init("private_key", .string(jwk)), .init("svid", JSONNode(svid))])
-        console.show(output.value, json: json) { console.out(svid.token + "\n" + jwk + "\n") }
+        console.show(output.value, json: json) { console.out(svid.token.harmless + "\n" + jwk + "\n") }
     }
 
     private func writeFiles(_ console: Console, _ token: String, _ jwk: String) throws {

@@ -40,13 +40,13 @@ struct X509Mint: Command {
             do {
                 minted = try await client.unary(SVIDMethods.mintX509SVID, wanted)
             } catch {
-                throw CommandFailure("unable to mint SVID: \(error)")
+                throw CommandFailure("unable to mint SVID: \(error.harmless)")
             }
             guard !minted.svid.certChain.isEmpty else { throw CommandFailure("server response missing SVID chain") }
             do {
                 return (minted, try await client.unary(BundleMethods.getBundle, .init()))
             } catch {
-                throw CommandFailure("unable to get bundle: \(error)")
+                throw CommandFailure("unable to get bundle: \(error.harmless)")
             }
         }
         guard !bundle.x509Authorities.isEmpty else {

@@ -52,7 +52,10 @@ struct ServerConnectionFlags {
             return result
         } catch {
             await client.close()
-            throw error
+            // A status may be shown as it is.
+            guard var status = error as? RPCStatus else { throw error }
+            status.message = status.message.harmless
+            throw status
         }
     }
 }

@@ -29,7 +29,7 @@ struct TokenGenerate: Command {
             output.value,
             json: .object(["value": .string(token.value), "expires_at": .int64(token.expiresAt)])
         ) {
-            console.out("Token: \(token.value)\n")
+            console.out("Token: \(token.value.harmless)\n")
             if spiffeID.value.isEmpty { console.out("Warning: Missing SPIFFE ID.\n") }
         }
     }

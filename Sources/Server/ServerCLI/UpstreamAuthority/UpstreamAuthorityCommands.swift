@@ -26,7 +26,7 @@ struct UpstreamAuthorityTaint: Command {
                     LocalAuthorityMethods.taintX509UpstreamAuthority, .with { $0.subjectKeyID = wanted }
                 ).upstreamAuthoritySubjectKeyID
             } catch {
-                throw CommandFailure("could not taint X.509 upstream authority: \(error)")
+                throw CommandFailure("could not taint X.509 upstream authority: \(error.harmless)")
             }
         }
         UpstreamAuthorityText.show(console, output.value, "Tainted", id)
@@ -54,7 +54,7 @@ struct UpstreamAuthorityRevoke: Command {
                     LocalAuthorityMethods.revokeX509UpstreamAuthority, .with { $0.subjectKeyID = wanted }
                 ).upstreamAuthoritySubjectKeyID
             } catch {
-                throw CommandFailure("could not revoke X.509 upstream authority: \(error)")
+                throw CommandFailure("could not revoke X.509 upstream authority: \(error.harmless)")
             }
         }
         UpstreamAuthorityText.show(console, output.value, "Revoked", id)
@@ -77,7 +77,7 @@ private enum UpstreamAuthorityText {
 
     static func show(_ console: Console, _ format: OutputFormat, _ done: String, _ id: String) {
         console.show(format, json: .object(["upstream_authority_subject_key_id": .string(id)])) {
-            console.out("\(done) X.509 upstream authority:\n  Subject Key ID: \(id)\n")
+            console.out("\(done) X.509 upstream authority:\n  Subject Key ID: \(id.harmless)\n")
         }
     }
 }

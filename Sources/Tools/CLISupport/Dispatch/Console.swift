@@ -11,16 +11,22 @@ import Darwin
 
 /// Where a command talks: data to one side, talk and errors to the other. Tests capture both.
 package struct Console: Sendable {
+    /// Prints lines for people. What would steer a terminal is escaped, whoever forgot to do it before; values within a
+    /// line are escaped where they are put there, line breaks too (`String.harmless`).
     package let out: @Sendable (String) -> Void
+    /// The same for talk and errors.
     package let err: @Sendable (String) -> Void
+    /// Prints what programs read, byte for byte.
+    package let exact: @Sendable (String) -> Void
     package let environment: [String: String]
 
     package init(
         out: @escaping @Sendable (String) -> Void, err: @escaping @Sendable (String) -> Void,
         environment: [String: String] = [:]
     ) {
-        self.out = out
-        self.err = err
+        self.out = { out($0.harmlessLines) }
+        self.err = { err($0.harmlessLines) }
+        self.exact = out
         self.environment = environment
     }
 

@@ -135,11 +135,30 @@ package enum GoText {
                 if scalar.value < 0x20 || scalar.value == 0x7f {
                     let hex = String(scalar.value, radix: 16)
                     out += "\\x" + (hex.count < 2 ? "0" + hex : hex)
-                } else {
+                } else if scalar.isASCII || isPrintable(scalar) {
                     out.unicodeScalars.append(scalar)
+                } else {
+                    out += unicodeEscape(scalar)
                 }
             }
         }
         return out + "\""
+    }
+
+    /// `\u202e`, or `\U000e0001` for what four digits cannot hold.
+    static func unicodeEscape(_ scalar: Unicode.Scalar) -> String {
+        let hex = String(scalar.value, radix: 16)
+        let width = hex.utf8.count > 4 ? 8 : 4
+        return (width == 4 ? "\\u" : "\\U") + String(repeating: "0", count: width - hex.utf8.count) + hex
+    }
+
+    /// Letters, marks, numbers, punctuation and symbols.
+    private static func isPrintable(_ scalar: Unicode.Scalar) -> Bool {
+        switch scalar.properties.generalCategory {
+        case .control, .format, .surrogate, .privateUse, .unassigned, .lineSeparator, .paragraphSeparator,
+            .spaceSeparator:
+            false
+        default: true
+        }
     }
 }

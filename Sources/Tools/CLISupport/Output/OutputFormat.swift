@@ -29,7 +29,7 @@ extension Console {
     /// Prints a result in the wanted format, exactly one of the two.
     package func show(_ format: OutputFormat, json: @autoclosure () -> JSONNode, pretty: () throws -> Void) rethrows {
         switch format {
-        case .json: out(json().text + "\n")
+        case .json: exact(json().text + "\n")
         case .pretty: try pretty()
         }
     }

@@ -29,7 +29,7 @@ struct ApplyProblems: Error, Sendable, CustomStringConvertible {
 
     mutating func add(_ text: String) {
         count += 1
-        if texts.count < Self.most { texts.append(text) }
+        if texts.count < Self.most { texts.append(text.harmless) }
     }
 
     mutating func add(_ text: String, at node: YAMLNode, in file: String) {

@@ -16,11 +16,11 @@ enum ApplyText {
         }
         section(plan.creations, "create") { "+ " + title($0) }
         section(plan.replacements, "replace") { item in
-            "> " + title(item.wanted) + "    takes the place of entry \(item.stored.id)\n"
+            "> " + title(item.wanted) + "    takes the place of entry \(item.stored.id.harmless)\n"
         }
         section(plan.updates, "change") { update in
             "~ " + title(update.stored)
-                + update.changes.map { "    \($0.field): \($0.old) -> \($0.new)\n" }.joined()
+                + update.changes.map { "    \("\($0.field): \($0.old) -> \($0.new)".harmless)\n" }.joined()
         }
         section(plan.deletions, "delete") { "- " + title($0) }
         if !plan.kept.isEmpty {
@@ -33,7 +33,7 @@ enum ApplyText {
 
     private static func title(_ entry: Spire_Api_Types_Entry) -> String {
         let selectors = entry.selectors.map { "\($0.type):\($0.value)" }.sorted().joined(separator: ", ")
-        return "\(entry.spiffeID.text) under \(entry.parentID.text) for \(selectors)  (\(entry.id))\n"
+        return "\(entry.spiffeID.text) under \(entry.parentID.text) for \(selectors)  (\(entry.id))".harmless + "\n"
     }
 
     private static func entries(_ count: Int) -> String { count == 1 ? "1 entry is" : "\(count) entries are" }
@@ -50,7 +50,7 @@ enum ApplyText {
             case .create(let entry): "create " + title(entry)
             case .update(let update): "change " + title(update.entry)
             case .replace(let replace): "create " + title(replace.entry)
-            case .delete(let delete): "delete entry \(delete.id)\n"
+            case .delete(let delete): "delete entry \(delete.id.harmless)\n"
             case nil: "\n"
             }
         return "Failed to \(entry)    \(failure.status.described)\n"
