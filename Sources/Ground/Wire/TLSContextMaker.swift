@@ -100,7 +100,16 @@ package final class TLSContextMaker: Sendable {
         } catch let error as SpireError {
             throw error
         } catch {
-            throw SpireError(.badTLSIdentity, "cannot use the TLS certificate or key: \(error)")
+            throw SpireError(.badTLSIdentity, "cannot use the TLS certificate or key: \(Self.complaint(error))")
+        }
+    }
+
+    /// Why the TLS library does not take an identity, for people: its own errors are lists of places in its source.
+    private static func complaint(_ error: any Error) -> String {
+        switch error as? NIOSSLError {
+        case .failedToLoadCertificate: "a certificate cannot be read"
+        case .failedToLoadPrivateKey: "the key cannot be read"
+        default: "they do not belong together or are of a kind that is not supported"
         }
     }
 

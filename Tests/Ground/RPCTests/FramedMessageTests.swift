@@ -31,6 +31,16 @@ import Testing
         expectPrefixInPlace(message)
     }
 
+    @Test("bytes that are not the message are refused in the words of Go's protobuf", arguments: [
+        ([0x0A, 0x05, 0x61], "cannot parse invalid wire-format data"), ([0x0F], "cannot parse invalid wire-format data"),
+        ([0x0A, 0x01, 0xFF], "string field contains invalid UTF-8"),
+    ])
+    func refused(bytes: [UInt8], words: String) {
+        #expect(throws: RPCStatus(.internal, "grpc: error unmarshalling request: proto: " + words)) {
+            _ = try decodeMessage(ByteBuffer(bytes: bytes)) as Google_Protobuf_StringValue
+        }
+    }
+
     @Test("an empty one has its prefix too")
     func empty() throws { expectPrefixInPlace(try HandwrittenMessage.end(HandwrittenMessage.begin())) }
 

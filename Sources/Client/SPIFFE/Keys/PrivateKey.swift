@@ -3,7 +3,6 @@
 import Crypto
 import CryptoExtras
 import FoundationEssentials
-import SwiftASN1
 public import X509
 
 /// The private key of an X.509-SVID: ECDSA on P-256, P-384 or P-521, or RSA of at least 2,048 bits. It does not print.
@@ -54,16 +53,16 @@ public struct PrivateKey: Sendable, CustomStringConvertible, CustomDebugStringCo
     /// Parses the first private key block of a PEM text (`PRIVATE KEY`, `EC PRIVATE KEY` or `RSA PRIVATE KEY`).
     /// - Throws: `invalid_key`.
     public init(pem: String) throws {
-        let blocks: [PEMDocument]
+        let blocks: [PEMBlock]
         do {
-            blocks = try PEM.blocks(pem)
+            blocks = try PEMBlock.all(pem)
         } catch {
-            throw SPIFFEError(.invalidKey, "private key is not valid PEM")
+            throw SPIFFEError(.invalidKey, "private key is not valid PEM: \(error)")
         }
-        guard let block = blocks.first(where: { $0.discriminator.hasSuffix("PRIVATE KEY") }) else {
+        guard let block = blocks.first(where: { $0.label.hasSuffix("PRIVATE KEY") }) else {
             throw SPIFFEError(.invalidKey, "no private key block found")
         }
-        try self.init(pkcs8: block.derBytes)
+        try self.init(pkcs8: block.der)
     }
 
     /// The key as unencrypted PKCS #8 DER. Handle with care: this is the secret itself.

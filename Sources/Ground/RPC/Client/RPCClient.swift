@@ -156,7 +156,7 @@ func decodeResponse<M: Message>(_ bytes: ByteBuffer) throws -> M {
     do {
         return try M(serializedBytes: MessageBytes(bytes))
     } catch {
-        throw RPCStatus(.internal, "grpc: failed to unmarshal the received message: \(error)")
+        throw RPCStatus(.internal, "grpc: failed to unmarshal the received message: \(messageProblem(error))")
     }
 }
 

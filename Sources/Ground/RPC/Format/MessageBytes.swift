@@ -34,13 +34,19 @@ struct MessageBytes: SwiftProtobufContiguousBytes {
     }
 }
 
+/// Why bytes are not a message, in the words of Go's protobuf.
+func messageProblem(_ error: any Error) -> String {
+    if case .invalidUTF8? = error as? BinaryDecodingError { return "proto: string field contains invalid UTF-8" }
+    return "proto: cannot parse invalid wire-format data"
+}
+
 /// Decodes a message of at most the size the transport let through.
 /// - Throws: `internal` with the reason, as grpc-go answers for bytes that are not the message.
 func decodeMessage<M: Message>(_ bytes: ByteBuffer) throws -> M {
     do {
         return try M(serializedBytes: MessageBytes(bytes))
     } catch {
-        throw RPCStatus(.internal, "grpc: error unmarshalling request: \(error)")
+        throw RPCStatus(.internal, "grpc: error unmarshalling request: \(messageProblem(error))")
     }
 }
 

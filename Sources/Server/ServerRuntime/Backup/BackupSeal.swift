@@ -45,7 +45,7 @@ struct BackupSeal {
                         from: bytes, salt: derivation.salt, outputByteCount: 32, rounds: derivation.n,
                         blockSize: derivation.r, parallelism: derivation.p)
                 } catch {
-                    throw BackupFailure.refused("the key cannot be derived from the passphrase: \(error)")
+                    throw BackupFailure.refused("the key cannot be derived from the passphrase as the backup says")
                 }
             })
     }

@@ -3,19 +3,6 @@
 import SwiftASN1
 public import X509
 
-/// Reading and writing the PEM texts that hold certificates.
-enum PEM {
-    /// Most bytes of a PEM text that are looked at.
-    static let maximumLength = 4 << 20
-
-    static func blocks(_ text: String) throws -> [PEMDocument] {
-        guard text.utf8.count <= maximumLength else {
-            throw SPIFFEError(.invalidX509SVID, "PEM text is too large")
-        }
-        return try PEMDocument.parseMultiple(pemString: text)
-    }
-}
-
 extension Certificate {
     /// Most bytes of one certificate that is parsed.
     static let maximumLength = 1 << 16
@@ -30,37 +17,65 @@ extension Certificate {
         do {
             self = try Certificate(derEncoded: der)
         } catch {
-            throw SPIFFEError(.invalidX509SVID, "malformed certificate: \(error)")
+            throw SPIFFEError(.invalidX509SVID, "malformed certificate: \(Self.complaint(error))")
         }
     }
 
     /// Parses DER certificates laid end to end, as the Workload API sends chains and bundles.
-    /// - Throws: `invalid_x509_svid` when one is malformed or cut short. No bytes give no certificates.
+    /// - Throws: `invalid_x509_svid` when one is malformed or cut short, which is named if there are several. No bytes
+    ///   give no certificates.
     public static func sequence(der: some Collection<UInt8>) throws(SPIFFEError) -> [Certificate] {
-        var rest = ArraySlice(der)
+        let bytes = Array(der)
+        var rest = bytes[...]
         var certificates: [Certificate] = []
         while !rest.isEmpty {
-            let length = try elementLength(rest)
-            certificates.append(try Certificate(spiffeDER: rest.prefix(length)))
-            rest = rest.dropFirst(length)
+            do {
+                let length = try elementLength(rest)
+                certificates.append(try Certificate(spiffeDER: rest.prefix(length)))
+                rest = rest.dropFirst(length)
+            } catch {
+                guard !certificates.isEmpty else { throw error }
+                throw SPIFFEError(
+                    error.code, "certificate \(certificates.count + 1), at byte \(rest.startIndex): \(error.message)")
+            }
         }
         return certificates
     }
 
     /// Parses every `CERTIFICATE` block of a PEM text and skips blocks of other kinds.
-    /// - Throws: `invalid_x509_svid`.
+    /// - Throws: `invalid_x509_svid`, which says what is wrong with which block.
     public static func sequence(pem: String) throws(SPIFFEError) -> [Certificate] {
-        let blocks: [PEMDocument]
+        let blocks: [PEMBlock]
         do {
-            blocks = try PEM.blocks(pem)
+            blocks = try PEMBlock.all(pem)
         } catch {
-            throw SPIFFEError(.invalidX509SVID, "certificates are not valid PEM")
+            throw SPIFFEError(.invalidX509SVID, "certificates are not valid PEM: \(error)")
         }
         var certificates: [Certificate] = []
-        for block in blocks where block.discriminator == "CERTIFICATE" {
-            certificates.append(try Certificate(spiffeDER: block.derBytes))
+        for (index, block) in blocks.enumerated() where block.label == "CERTIFICATE" {
+            do {
+                certificates.append(try Certificate(spiffeDER: block.der))
+            } catch {
+                guard blocks.count > 1 else { throw error }
+                throw SPIFFEError(error.code, "PEM block \(index + 1): \(error.message)")
+            }
         }
         return certificates
+    }
+
+    /// Why the libraries do not read a certificate, for people: their own errors name types and source files.
+    private static func complaint(_ error: any Error) -> String {
+        guard let error = error as? ASN1Error else {
+            return "its public key or its signature is damaged or of a kind that is not supported"
+        }
+        return switch error.code {
+        case .truncatedASN1Field: "it ends within a field"
+        case .unsupportedFieldLength: "the length of a field is not written as DER wants it"
+        case .invalidASN1IntegerEncoding: "a number is not written as DER wants it"
+        case .unexpectedFieldType: "a field is of another type than X.509 has in its place"
+        case .invalidStringRepresentation, .tooFewOIDComponents: "a field does not hold what its type holds"
+        default: "its fields are not those of an X.509 certificate"
+        }
     }
 
     /// The certificate's DER, byte for byte as it was parsed.
