@@ -43,10 +43,18 @@ struct AuditLogTests {
             set { text = newValue.map { $0 + "\n" }.joined() }
         }
 
-        func verify(_ files: [String]? = nil, state: Bool = true) throws -> AuditReport {
+        func verify(
+            _ files: [String]? = nil, state: Bool = true, limits: AuditVerification.Limits = .init()
+        ) throws -> AuditReport {
             try AuditVerification.verify(
                 files: files ?? [places.log], key: AuditVerification.key(file: places.key),
-                state: state ? places.state : nil)
+                state: state ? places.state : nil, limits: limits)
+        }
+
+        /// A line as whoever has no key makes one up.
+        func forged(_ number: Int) -> String {
+            let zeros = String(repeating: "0", count: 64)
+            return "{\"seq\":\(number),\"time\":\"2026-11-21T01:07:16Z\",\"prev\":\"\(zeros)\",\"event\":{},\"mac\":\"\(zeros)\"}"
         }
 
         var problems: String { get throws { try verify().problems.map(\.text).joined(separator: "; ") } }
@@ -215,5 +223,74 @@ struct AuditLogTests {
         world.record(1)
         world.text = text
         #expect(try !world.verify().problems.isEmpty)
+    }
+
+    private static let small = AuditVerification.Limits(largestFirst: 5000, slack: 1000)
+
+    @Test("without the state, a log that begins beyond the limit is not calculated at, and the error says what helps")
+    func farBeginning() throws {
+        let world = try World()
+        world.record(2)
+        world.lines = [world.forged(5001)] + world.lines
+        let error = #expect(throws: SpireError.self) { try world.verify([world.places.log], state: false, limits: Self.small) }
+        #expect(
+            error?.message == "\(world.places.log):1: the log begins with line 5001; without the server's state (-state), "
+                + "numbers beyond 5000 are believed only with a larger -limit")
+        // With the state it is known that there is no such line.
+        #expect(try world.verify(limits: Self.small).problems.first?.text == "line 5001 is not of this log")
+        #expect(try world.verify(limits: Self.small).keysCalculated < 10)
+    }
+
+    @Test("lines far ahead cost no more in their hundreds than once, in any order, with the state or without", arguments: [true, false])
+    func farAhead(hasState: Bool) throws {
+        let world = try World()
+        world.record(3)
+        var lines = world.lines
+        for number in 0..<300 {
+            lines.append(world.forged(1003 - number % 2))
+            lines.append(world.forged(20 + number % 7))
+            lines.append(world.forged(900 - number))
+        }
+        lines.append(world.forged(1 << 39))
+        world.record(1)
+        lines.append(world.lines[3])
+        world.lines = lines
+        let report = try world.verify(state: hasState, limits: Self.small)
+        #expect(report.keysCalculated <= (hasState ? 2004 : 7000))
+        #expect(report.problems.count == 901 && report.last == 4)
+        #expect(report.problems.contains { $0.text == "line \(1 << 39) is not of this log" })
+        #expect(report.problems.contains { $0.text.hasSuffix("was not checked: with the wrong lines so far it would take too long") })
+    }
+
+    @Test("a log checked with another log's key costs no more keys than it has lines")
+    func wrongKey() throws {
+        let world = try World()
+        world.record(500)
+        let other = try World()
+        other.record(1)
+        other.text = world.text
+        let report = try other.verify(state: false)
+        #expect(report.problems.count == 500 && report.keysCalculated < 500)
+    }
+
+    @Test("what rotation has left is whole beyond the limit too: with the state, with a larger limit, and once it has begun")
+    func rotatedFar() throws {
+        let world = try World()
+        world.record(40)
+        let all = world.lines
+        world.lines = Array(all[30...])
+        let tight = AuditVerification.Limits(largestFirst: 20, slack: 5)
+        #expect(throws: SpireError.self) { try world.verify(state: false, limits: tight) }
+        let known = try world.verify(limits: tight)
+        #expect(known.problems.isEmpty && known.first == 31 && known.last == 40)
+        #expect(try world.verify(state: false, limits: .init(largestFirst: 31, slack: 5)).problems.isEmpty)
+        // Begun below the limit, and gone on far beyond it.
+        world.lines = Array(all[10...])
+        let begun = try world.verify(state: false, limits: tight)
+        #expect(begun.problems.isEmpty && begun.first == 11 && begun.last == 40)
+        // A file is missing in between: that is all that is wrong.
+        world.lines = Array(all[10..<15]) + Array(all[25...])
+        let gap = try world.verify(state: false, limits: .init(largestFirst: 20, slack: 10))
+        #expect(gap.problems.map(\.text) == ["lines 16 to 25 are missing before line 26, or were changed"] && gap.last == 40)
     }
 }

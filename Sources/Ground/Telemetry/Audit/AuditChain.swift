@@ -74,8 +74,10 @@ struct AuditChain: Sendable, Equatable {
         key = Self.next(key)
     }
 
+    private static let step = Array("audit key of the next line".utf8)
+
     private static func next(_ key: [UInt8]) -> [UInt8] {
-        Array(HMAC<SHA256>.authenticationCode(for: Array("audit key of the next line".utf8), using: SymmetricKey(data: key)))
+        Array(HMAC<SHA256>.authenticationCode(for: step, using: SymmetricKey(data: key)))
     }
 
     private static func seal(_ bytes: some DataProtocol, _ key: [UInt8]) -> String {

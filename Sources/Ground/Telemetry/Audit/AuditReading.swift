@@ -122,15 +122,28 @@ package struct AuditReport: Sendable {
     package var lines = 0
     /// Whether the end was compared with what the server remembers.
     package var endWasChecked = false
+    /// Keys that were calculated to reach lines which do not follow the one before.
+    package var keysCalculated = 0
 }
 
 /// Checks audit logs line by line.
 package enum AuditVerification {
     private static let maximumProblems = 1000
-    /// Numbers beyond are nobody's, if the server's own is not known: calculating their keys would take very long.
-    private static let largestNumber = 1_000_000_000
-    /// How many lines a server may write between the reading of its state and the reading of its log.
-    private static let slack = 1_000_000
+
+    /// What keeps a log that somebody made up from being calculated at for days: the key of each line is made from the
+    /// one before, so a line far ahead costs as many steps as there are lines between, and so does each line that is wrong.
+    package struct Limits: Sendable {
+        /// The largest number a log may begin with when the server's state is not given.
+        package var largestFirst: Int
+        /// How many lines a server may write between the reading of its state and the reading of its log; and how many
+        /// keys may be calculated beside those up to the last line.
+        package var slack: Int
+
+        package init(largestFirst: Int = 100_000_000, slack: Int = 1_000_000) {
+            self.largestFirst = largestFirst
+            self.slack = slack
+        }
+    }
 
     /// Reads a first key.
     /// - Throws: `invalid_argument`, `io`.
@@ -146,14 +159,17 @@ package enum AuditVerification {
     }
 
     /// Checks the lines of `files`, oldest first, and their end by `state`, the server's state file.
-    /// - Throws: `io` when a file cannot be read.
-    package static func verify(files: [String], key: Secret<[UInt8]>, state: String?) throws -> AuditReport {
+    /// - Throws: `io` when a file cannot be read; `invalid_argument` when the first line is beyond what is looked at
+    ///   without the state.
+    package static func verify(
+        files: [String], key: Secret<[UInt8]>, state: String?, limits: Limits = Limits()
+    ) throws -> AuditReport {
         // Read first: while a server runs, lines may only be added after this.
         let remembered = try state.flatMap { path -> AuditChain? in
             guard let chain = try AuditStateFile.read(path) else { throw SpireError(.io, "there is no file \(path)") }
             return chain
         }
-        var check = Check(chain: AuditChain(firstKey: key.reveal { $0 }), remembered: remembered)
+        var check = Check(chain: AuditChain(firstKey: key.reveal { $0 }), remembered: remembered, limits: limits)
         for file in try inOrder(files) { try check.read(file) }
         check.end(files.last ?? "")
         return check.report
@@ -198,11 +214,33 @@ package enum AuditVerification {
         var broken: (file: String, line: Int, bytes: Int)?
         var sealRemembered: String?
 
-        private var ceiling: Int { (remembered?.number ?? largestNumber) + slack }
+        private let limits: Limits
+        /// The furthest that keys were calculated for.
+        private var furthest: AuditChain
+        /// Keys that may still be calculated.
+        private var budget: Int
 
-        init(chain: AuditChain, remembered: AuditChain?) {
+        init(chain: AuditChain, remembered: AuditChain?, limits: Limits) {
             self.chain = chain
             self.remembered = remembered
+            self.limits = limits
+            furthest = chain
+            budget = (remembered?.number ?? limits.largestFirst) + 2 * limits.slack
+        }
+
+        /// Numbers beyond are not of this log.
+        private var ceiling: Int { (remembered?.number ?? max(limits.largestFirst, chain.number)) + limits.slack }
+
+        /// The chain just before a line that is not behind, for the line's key; `nil` when the budget is spent.
+        private mutating func before(_ number: Int) -> AuditChain? {
+            var found = furthest.number > chain.number && furthest.number < number ? furthest : chain
+            let steps = number - 1 - found.number
+            guard steps <= budget else { return nil }
+            budget -= steps
+            report.keysCalculated += steps
+            found.skip(to: number)
+            if found.number > furthest.number { furthest = found }
+            return found
         }
 
         mutating func read(_ file: String) throws {
@@ -213,7 +251,7 @@ package enum AuditVerification {
                 switch line {
                 case .whole(let bytes):
                     if let line = AuditLine(bytes[...]) {
-                        take(line, file, place)
+                        try take(line, file, place)
                     } else {
                         settleBroken()
                         broken = (file, place, bytes.count)
@@ -228,7 +266,7 @@ package enum AuditVerification {
             }
         }
 
-        private mutating func take(_ line: AuditLine, _ file: String, _ place: Int) {
+        private mutating func take(_ line: AuditLine, _ file: String, _ place: Int) throws {
             let events = String(decoding: line.event, as: UTF8.self)
             if let broken {
                 // The server found the remains of a line after a crash and said so.
@@ -238,14 +276,21 @@ package enum AuditVerification {
             defer { report.lines += 1 }
             if report.lines == 0 {
                 report.first = line.number
-                guard line.number <= ceiling else { return problem(file, place, "line \(line.number) is not of this log") }
-                var own = chain
-                own.skip(to: line.number)
+                if remembered == nil, line.number > limits.largestFirst {
+                    throw SpireError(
+                        .invalid,
+                        "\(file):\(place): the log begins with line \(line.number); without the server's state (-state), "
+                            + "numbers beyond \(limits.largestFirst) are believed only with a larger -limit")
+                }
+                guard line.number <= ceiling, var own = before(line.number) else {
+                    return problem(file, place, "line \(line.number) is not of this log")
+                }
                 guard own.seals(line) else { return problem(file, place, "line \(line.number) was changed, or the key is of another log") }
                 if line.number == 1, line.previous != AuditChain.origin {
                     problem(file, place, "line 1 does not begin the chain")
                 }
-                chain.resume(after: line)
+                own.resume(after: line)
+                chain = own
                 return accepted(line, events, file, place)
             }
             if chain.accept(line) { return accepted(line, events, file, place) }
@@ -256,8 +301,10 @@ package enum AuditVerification {
             guard line.number <= ceiling else {
                 return problem(file, place, "line \(line.number) is not of this log")
             }
-            var ahead = chain
-            ahead.skip(to: line.number)
+            guard var ahead = before(line.number) else {
+                return problem(
+                    file, place, "line \(line.number) was not checked: with the wrong lines so far it would take too long")
+            }
             guard ahead.seals(line) else {
                 // The number may be what was changed: go on as if this were the line that belongs here.
                 return problem(file, place, "line \(line.number) was changed")
@@ -267,7 +314,8 @@ package enum AuditVerification {
             } else {
                 problem(file, place, "line \(line.number) does not follow the line before it")
             }
-            chain.resume(after: line)
+            ahead.resume(after: line)
+            chain = ahead
             accepted(line, events, file, place)
         }
 

@@ -7,9 +7,11 @@ import Telemetry
 struct AuditVerify: Command {
     static let name = "audit verify"
     static let synopsis = "Verifies that an audit log is whole and unchanged"
+    private static let largestLimit = 1 << 40
     private let files: Flag<[String]>
     private let key: Flag<String>
     private let state: Flag<String>
+    private let limit: Flag<Int>
     private let output: Flag<OutputFormat>
 
     init(_ flags: FlagSet) {
@@ -17,15 +19,21 @@ struct AuditVerify: Command {
         key = flags.string("key", "", "Path of the log's first key, data_dir/audit-log.key unless it was moved")
         state = flags.string(
             "state", "", "Path of the server's state, data_dir/audit-log.state. Without it the end is not checked")
+        limit = flags.int(
+            "limit", AuditVerification.Limits().largestFirst,
+            "Largest line number the log may begin with when -state is not given. All keys up to it are calculated")
         output = flags.output()
     }
 
     func run(_ console: Console) async throws {
         guard !files.value.isEmpty else { throw CommandFailure("a file flag must be provided") }
         guard !key.value.isEmpty else { throw CommandFailure("a key flag must be provided") }
+        guard limit.value > 0, limit.value <= Self.largestLimit else {
+            throw CommandFailure("invalid value for flag -limit: it must be from 1 to \(Self.largestLimit)")
+        }
         let report = try AuditVerification.verify(
             files: files.value, key: AuditVerification.key(file: key.value),
-            state: state.value.isEmpty ? nil : state.value)
+            state: state.value.isEmpty ? nil : state.value, limits: .init(largestFirst: limit.value))
         console.show(output.value, json: Self.json(report)) {
             for problem in report.problems {
                 let place = problem.line > 0 ? "\(problem.file):\(problem.line)" : problem.file
