@@ -14,7 +14,8 @@ package import Telemetry
 package final class BundleRefresher: Sendable {
     package typealias Store = FederationStore & BundleReader & BundleWriter
 
-    /// How often stored relationships are looked at, without being told that they changed.
+    /// How often stored relationships are looked at, without being told that they changed: other servers change them too.
+    /// A look costs a database that others write to one statement, and SQLite none unless something was committed.
     static let configurationInterval: Duration = .seconds(10)
     /// Until the next poll after a failure, when no bundle is stored.
     static let retryInterval: Duration = .seconds(60)
@@ -33,6 +34,8 @@ package final class BundleRefresher: Sendable {
     /// Grows whenever relationships changed or a poll ended: the loop looks again.
     private let wake: Watch<UInt64>
     private let underWay = Mutex(0)
+    /// Of the relationships that were taken over last.
+    private let mark = Mutex<FeedMark?>(nil)
 
     /// - Parameters:
     ///   - own: Never federated with.
@@ -109,18 +112,21 @@ package final class BundleRefresher: Sendable {
 
     // MARK: Configuration
 
-    /// Reads the relationships and takes them over. When they cannot be read, those known stay.
+    /// Reads the relationships, if anything was committed since, and takes them over. When they cannot be read, those
+    /// known stay.
     package func configure() async {
-        let endpoints: [TrustDomain: FederatedEndpoint]
+        let reading: RelationshipReading
         do {
-            endpoints = try await self.endpoints()
+            reading = try await relationships.federationRelationships(unless: mark.withLock { $0 })
         } catch {
             if !(error is CancellationError) {
                 logger.error("Failed to reload configuration", metadata: [LogKey.error: "\(error)"])
             }
             return
         }
-        for change in schedule.withLock({ $0.configure(endpoints, now: time.uptime) }) {
+        guard let stored = reading.relationships else { return }
+        mark.withLock { $0 = reading.mark }
+        for change in schedule.withLock({ $0.configure(endpoints(stored), now: time.uptime) }) {
             switch change {
             case .added(let endpoint):
                 logger.info("Trust domain is now managed", metadata: Self.facts(endpoint))
@@ -132,9 +138,9 @@ package final class BundleRefresher: Sendable {
         }
     }
 
-    private func endpoints() async throws -> [TrustDomain: FederatedEndpoint] {
+    private func endpoints(_ stored: [FederationRelationship]) -> [TrustDomain: FederatedEndpoint] {
         var endpoints: [TrustDomain: FederatedEndpoint] = [:]
-        for relationship in try await relationships.listFederationRelationships(page: nil).items {
+        for relationship in stored {
             guard let endpoint = FederatedEndpoint(relationship), endpoint.trustDomain != own else { continue }
             endpoints[endpoint.trustDomain] = endpoint
         }

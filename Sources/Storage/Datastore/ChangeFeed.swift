@@ -48,6 +48,19 @@ package struct BundleStamp: Sendable, Hashable {
     }
 }
 
+/// What one look at a datastore shows of its federation relationships.
+package struct RelationshipReading: Sendable {
+    /// Without bundles; `nil` when nothing was committed since the mark.
+    package var relationships: [FederationRelationship]?
+    /// Where the database stood before the look; `nil` when it cannot say.
+    package var mark: FeedMark?
+
+    package init(relationships: [FederationRelationship]?, mark: FeedMark?) {
+        self.relationships = relationships
+        self.mark = mark
+    }
+}
+
 /// Reads everything a follower of changes needs at once: one statement, or less.
 package protocol FeedReader: Sendable {
     /// Event rows with ids above the given ones, ascending, and the state of the bundles.

@@ -128,6 +128,11 @@ package protocol FederationStore: Sendable {
     func createFederationRelationship(_ relationship: FederationRelationship) async throws -> FederationRelationship
     func federationRelationship(trustDomain: String) async throws -> FederationRelationship?
     func listFederationRelationships(page: PageRequest?) async throws -> Page<FederationRelationship>
+    /// All of them for who follows them: one statement, or less.
+    ///
+    /// - Parameter mark: Of an earlier reading by the same follower, which has taken it in. If nothing was committed after
+    ///   it, nothing is read.
+    func federationRelationships(unless mark: FeedMark?) async throws -> RelationshipReading
     /// - Throws: `not_found`.
     func updateFederationRelationship(
         _ relationship: FederationRelationship, fields: RelationshipFields

@@ -21,11 +21,16 @@ import X509
         let fetcher: ScriptedFetcher
         let changes = Watch<UInt64>(0)
 
-        init() async throws {
+        let statements: StatementLog?
+
+        init(statements: StatementLog? = nil, path: String = ":memory:") async throws {
+            self.statements = statements
             fetcher = ScriptedFetcher(clock: clock)
+            var configuration = SQLDatastoreConfiguration(connectionString: path)
+            configuration.logSQL = statements != nil
             store = try await SQLiteDatastore.open(
-                SQLDatastoreConfiguration(connectionString: ":memory:"), time: clock, random: SeededRandom(),
-                logger: Logger(label: "sql") { _ in SwiftLogNoOpLogHandler() })
+                configuration, time: clock, random: SeededRandom(),
+                logger: statements?.logger ?? Logger(label: "sql") { _ in SwiftLogNoOpLogHandler() })
         }
 
         func refresher(_ configured: [FederatedEndpoint] = []) throws -> BundleRefresher {
@@ -90,6 +95,35 @@ import X509
             #expect(kept?.x509Authorities.map(\.der) == bundle.x509Authorities.map(\.der))
             #expect(kept?.refreshHint == 600)
         }
+    }
+
+    @Test("idle, a database that nobody writes to is not read; what another server creates is polled within ten seconds")
+    func idle() async throws {
+        let folder = "/tmp/refresher-" + SystemRandom().uuid().prefix(8)
+        try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
+        defer { try? FileManager.default.removeItem(atPath: folder) }
+        let world = try await World(statements: StatementLog(), path: folder + "/datastore.sqlite3")
+        let other = try await World(path: folder + "/datastore.sqlite3")
+        world.fetcher.answer("a.org", .success(try await Self.bundle("a.org", hint: .seconds(600))))
+        try await world.running(world.refresher()) {
+            await world.clock.sleepers()
+            _ = world.statements?.take()
+            var looks = 0
+            while looks < 5 {
+                world.clock.advance(by: .seconds(10))
+                await world.clock.sleepers()
+                let said = world.statements?.take() ?? []
+                #expect(said.allSatisfy { $0 == "PRAGMA data_version" })
+                looks += said.count
+            }
+            let before = world.clock.uptime
+            _ = try await other.store.createFederationRelationship(stored("a.org"))
+            world.clock.advance(by: .seconds(10))
+            await world.fetcher.wait(for: 1)
+            #expect(world.fetcher.fetches.map(\.at) == [before + .seconds(10)])
+        }
+        await world.store.close()
+        await other.store.close()
     }
 
     @Test("a failing endpoint is asked again after a minute, and what was stored stays")

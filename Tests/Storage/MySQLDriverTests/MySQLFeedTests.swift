@@ -20,6 +20,17 @@ struct MySQLFeedTests {
         await store.close()
     }
 
+    @Test("a look at the federation relationships is one statement too")
+    func relationships() async throws {
+        let database = try ThrowawayServer.shared(.mariadb).createDatabase()
+        let log = StatementLog()
+        let store = try await openStore(database, statements: log)
+        let other = try await openStore(database)
+        try await SharedDatastoreConformance.relationshipsAreOneStatement(store, other: other, log)
+        await other.close()
+        await store.close()
+    }
+
     @Test("what a look shows, the replica has to show before it is read")
     func replica() async throws {
         let database = try ThrowawayServer.shared(.mariadb).createDatabase()

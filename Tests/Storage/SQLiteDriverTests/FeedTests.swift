@@ -58,6 +58,35 @@ import Testing
         await store.close()
     }
 
+    @Test("relationships are read only after something was committed, by whomever")
+    func relationships() async throws {
+        let scratch = Scratch()
+        defer { scratch.remove() }
+        let log = StatementLog()
+        let store = try await scratch.open(statements: log)
+        let other = try await scratch.open()
+        var look = try await store.federationRelationships(unless: nil)
+        #expect(look.relationships == [] && look.mark != nil)
+        _ = log.take()
+        for _ in 0..<3 {
+            look = try await store.federationRelationships(unless: look.mark)
+            #expect(look.relationships == nil)
+        }
+        #expect(log.take() == Array(repeating: "PRAGMA data_version", count: 3))
+        for (number, writer) in [other, store].enumerated() {
+            let relationship = FederationRelationship(
+                trustDomain: "td\(number)", bundleEndpointURL: "https://td\(number)/",
+                profile: .httpsSPIFFE(endpointID: "spiffe://td\(number)/e"))
+            _ = try await writer.createFederationRelationship(relationship)
+            look = try await store.federationRelationships(unless: look.mark)
+            #expect(look.relationships?.last == relationship && look.relationships?.count == number + 1)
+            look = try await store.federationRelationships(unless: look.mark)
+            #expect(look.relationships == nil)
+        }
+        await other.close()
+        await store.close()
+    }
+
     @Test("another connection counts anew, so an old mark vouches for nothing")
     func reopened() async throws {
         let scratch = Scratch()

@@ -29,9 +29,6 @@ extension SQLDatastore: FederationStore {
     package func listFederationRelationships(page: PageRequest?) async throws -> Page<FederationRelationship> {
         let range = try RowRange(page, pool.dialect)
         let values: [SQLValue] = [.integer(range.after ?? 0), .integer(Int64(range.limit ?? Int(Int32.max)))]
-        // Servers ask every few seconds, and most have none: that is one statement.
-        let isEmpty = try await pool.look { [self] in try !$0.exists(bundleStatements.listRelationships, values) }
-        if isEmpty { return Page([], nextToken: range.nextToken(nil)) }
         return try await pool.read { [self] connection in
             var found: [FederationRelationship] = []
             var last: Int64?
@@ -44,6 +41,21 @@ extension SQLDatastore: FederationStore {
             }
             return Page(found, nextToken: range.nextToken(last))
         }
+    }
+
+    package func federationRelationships(unless mark: FeedMark?) async throws -> RelationshipReading {
+        // The mark first, as with the feed.
+        let current = try await primary.mark()
+        if let current, current == mark { return RelationshipReading(relationships: nil, mark: current) }
+        let all: [SQLValue] = [.integer(0), .integer(Int64(Int32.max))]
+        let found = try await primary.look { [self] connection in
+            var found: [FederationRelationship] = []
+            try connection.query(bundleStatements.listRelationships, all) { row in
+                found.append(try Self.relationship(row))
+            }
+            return found
+        }
+        return RelationshipReading(relationships: found, mark: current)
     }
 
     package func updateFederationRelationship(

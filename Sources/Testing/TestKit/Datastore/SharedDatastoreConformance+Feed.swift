@@ -28,6 +28,31 @@ extension SharedDatastoreConformance {
         }
     }
 
+    /// A look at the relationships is one statement, however many there are, and brings what other servers have changed.
+    package static func relationshipsAreOneStatement(
+        _ store: any FederationStore, other: any FederationStore & BundleWriter, _ log: StatementLog
+    ) async throws {
+        for number in 0..<3 {
+            let id = "spiffe://td\(number).test"
+            _ = try await other.setBundle(TrustBundle(trustDomainID: id))
+            _ = try await other.createFederationRelationship(
+                FederationRelationship(
+                    trustDomain: "td\(number).test", bundleEndpointURL: "https://td\(number).test/",
+                    profile: number == 1 ? .httpsWeb : .httpsSPIFFE(endpointID: id + "/endpoint")))
+            _ = log.take()
+            let look = try await store.federationRelationships(unless: nil)
+            try requireEqual(look.relationships?.map(\.trustDomain), (0...number).map { "td\($0).test" })
+            try requireEqual(look.mark, nil)
+            // A connection that is new says more, once.
+            let statements = log.take().filter { $0.contains("FROM") || $0.hasPrefix("BEGIN") || $0.hasPrefix("START") }
+            try requireEqual(statements.filter { $0.contains("federated_trust_domains") }.count, 1)
+            try requireEqual(statements.filter { $0.contains("bundles") || !$0.contains("FROM") }.count, 0)
+        }
+        try await other.deleteFederationRelationship(trustDomain: "td1.test")
+        let left = try await store.federationRelationships(unless: nil).relationships?.map(\.bundleEndpointURL)
+        try requireEqual(left, ["https://td0.test/", "https://td2.test/"])
+    }
+
     /// What a look shows, the replica has to show before it is read.
     /// - Parameter reader: Reads a replica of the database that `other` writes to.
     package static func replicaShowsWhatALookShowed(
