@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """Two real servers that federate, and foreign HTTPS clients of the bundle endpoint."""
 import json
+import socket
 import ssl
 import subprocess
+import threading
 import urllib.error
 import urllib.request
 
@@ -113,6 +115,57 @@ def test_configured_relationship_is_polled_over_https_web(make_server, tmp_path)
         except urllib.error.URLError:
             return False
     wait_for(serves_the_new_one, "the new certificate")
+
+
+def peer(answer, certificate=None):
+    """Answers everybody who connects with the same bytes. Returns its port."""
+    listener = socket.create_server(("127.0.0.1", 0))
+    context = None
+    if certificate:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(*certificate)
+
+    def serve(connection):
+        try:
+            if context:
+                connection = context.wrap_socket(connection, server_side=True)
+            connection.recv(4096)
+            connection.sendall(answer)
+            if not context:
+                # Whoever closes with bytes unread takes the answer back.
+                connection.recv(4096)
+            connection.close()
+        except OSError:
+            pass
+
+    def accept():
+        while True:
+            threading.Thread(target=serve, args=(listener.accept()[0],), daemon=True).start()
+    threading.Thread(target=accept, daemon=True).start()
+    return listener.getsockname()[1]
+
+
+def test_an_endpoint_that_cannot_be_used_is_told_of_in_words(make_server, tmp_path):
+    trusted = web_certificate(tmp_path)
+    (tmp_path / "other").mkdir()
+    unknown = web_certificate(tmp_path / "other")
+    server = make_server().start(env={"SSL_CERT_FILE": str(trusted[0])})
+    cases = {
+        "closed": (free_port(), "connect: connection refused"),
+        "unknown": (peer(b"x", unknown), "tls: failed to verify certificate: it is expired, for another name or of an unknown authority"),
+        "plain": (peer(b"HTTP/1.1 400 Bad Request\r\n\r\n"), "tls: first record does not look like a TLS handshake"),
+        "short": (peer(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nabc", trusted), None),
+        "garbage": (peer(b"hello\r\n", trusted), None),
+        "status": (peer(b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n", trusted), "unexpected status 404 fetching bundle"),
+    }
+    for name, (port, words) in cases.items():
+        server("federation", "create", "-trustDomain", f"{name}.test", "-bundleEndpointURL", f"https://localhost:{port}/b",
+               "-bundleEndpointProfile", "https_web")
+        refused = server("federation", "refresh", "-id", f"{name}.test", check=False)
+        assert refused.returncode == 1
+        assert (words or f'Get "https://localhost:{port}/b": ') in refused.stderr, refused.stderr
+        for word in ("Error.", "Error(", "NIO", "SSL.", ".cc", ".swift", "Failure("):
+            assert word not in refused.stderr, refused.stderr
 
 
 def test_certificate_files_that_are_missing_stop_the_start(make_server, tmp_path):

@@ -132,7 +132,7 @@ package enum Channels {
                         let waiting = HandshakeHandler(timeout: timeout) { outcome in
                             shaken.completeWith(
                                 outcome.mapError { error -> any Error in
-                                    error as? ConnectFailure ?? ConnectFailure(.handshake, "\(reason(error))")
+                                    error as? ConnectFailure ?? ConnectFailure(.handshake, DialError.reason(reason(error)))
                                 })
                         }
                         try pipeline.addHandler(waiting)

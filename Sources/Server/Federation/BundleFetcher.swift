@@ -7,6 +7,7 @@ import NIOSSL
 package import SPIFFE
 import SPIFFETLS
 import Web
+import Wire
 package import X509
 
 /// Fetches bundle documents from endpoints.
@@ -93,7 +94,7 @@ package struct BundleFetcher: BundleFetching {
     private func failure(_ error: any Error, _ endpoint: FederatedEndpoint) async -> any Error {
         if error is CancellationError { return error }
         if let error = error as? SpireError, error.code == .federationRefresh { return error }
-        let get = "Get \"\(endpoint.url)\": \(error)"
+        let get = "Get \"\(endpoint.url)\": \(DialError.reason(error))"
         if endpoint.profile == .httpsWeb, error is NIOSSLError || error is NIOSSLExtraError || error is BoringSSLError,
             let place = try? WebAddress(endpoint.url), let id = await ShownIdentity.id(at: place, group: group)
         {

@@ -5,6 +5,7 @@ import Groundwork
 import NIOHTTP1
 import NIOPosix
 import NIOSSL
+import Wire
 
 /// One bounded HTTP GET, for the one download an agent makes: its first trust bundle.
 package enum HTTPGet {
@@ -36,7 +37,7 @@ package enum HTTPGet {
             } catch let error as SpireError {
                 throw error
             } catch {
-                throw SpireError(.bootstrapBundle, "unable to fetch trust bundle URL \(url): \(error)")
+                throw SpireError(.bootstrapBundle, "unable to fetch trust bundle URL \(url): \(DialError.reason(error))")
             }
             guard [301, 302, 303, 307, 308].contains(answer.status), let location = answer.location else {
                 return answer

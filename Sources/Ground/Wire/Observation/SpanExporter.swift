@@ -85,7 +85,7 @@ package struct SpanExporter: Sendable {
             guard rejected > 0 else { return .sent }
             return .failed("the collector rejected \(rejected) spans: \(answer.partialSuccess.errorMessage)")
         } catch {
-            return .failed("\(error)")
+            return .failed(DialError.reason(error))
         }
     }
 
