@@ -32,14 +32,22 @@ struct TrustBundleSourceTests {
         }
     }
 
-    @Test("a damaged certificate block is refused", arguments: [
-        "-----BEGIN CERTIFICATE-----\n!!!\n-----END CERTIFICATE-----\n", "-----BEGIN CERTIFICATE-----\nAAAA\n",
-        "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n",
+    @Test("a damaged certificate block is refused, and what is damaged is said", arguments: [
+        (
+            "-----BEGIN CERTIFICATE-----\n!!!\n-----END CERTIFICATE-----\n",
+            "certificates are not valid PEM: block 1 is not base64 in line 2"
+        ),
+        ("-----BEGIN CERTIFICATE-----\nAAAA\n", "certificates are not valid PEM: block 1 (line 1) has no -----END line"),
+        (
+            "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n",
+            "malformed certificate: its fields are not those of an X.509 certificate"
+        ),
     ])
-    func damaged(_ text: String) {
-        #expect(throws: SpireError(.bootstrapBundle, "")) {
+    func damaged(text: String, words: String) {
+        let error = #expect(throws: SpireError.self) {
             try TrustBundleSource.parse(Array(text.utf8), .pem, domain)
         }
+        #expect(error?.code == .bootstrapBundle && error?.message == "error parsing trust bundle: " + words)
     }
 
     @Test("the authorities of an original agent's stored bundle are read as PEM")
