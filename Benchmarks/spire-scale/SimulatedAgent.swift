@@ -48,6 +48,8 @@ final class SimulatedAgent: Sendable {
         var client: ServerClient?
         var renewals = 0
         var streams = 0
+        /// Has the open stream go to another connection.
+        var leaving: (@Sendable () -> Void)?
         var completeChanges = 0
     }
 
@@ -109,11 +111,13 @@ final class SimulatedAgent: Sendable {
         let client = try client()
         let chain = try await client.renewAgent(csr: try CSR.make(key: key, uri: nil), timeout: Self.patience)
         let identity = TLSIdentity(chain: chain, key: .local(pkcs8: key.pkcs8))
-        state.withLock { state in
+        let leaving = state.withLock { state in
             state.identity = identity
             state.renewals += 1
+            return state.leaving
         }
         await client.reconnect()
+        leaving?()
     }
 
     /// How often it has renewed: a call that fails while this grows was ended by the renewal.
@@ -134,7 +138,10 @@ final class SimulatedAgent: Sendable {
     /// - Parameter leaving: Called when the server asks the agent to go elsewhere.
     /// - Throws: `HeldEntries.Mismatch` when the changes do not add up to what the server says.
     func stream(leaving: @escaping @Sendable () -> Void, _ seen: (EntryNews) async -> Void) async throws {
-        state.withLock { $0.streams += 1 }
+        state.withLock { state in
+            state.streams += 1
+            state.leaving = leaving
+        }
         let parts = Mutex(EntryPush())
         try await client().followEntries(entries.withLock { $0.start }, leaving: leaving) { part, more in
             guard let change = try parts.withLock({ try $0.received(part, more: more) }) else { return }

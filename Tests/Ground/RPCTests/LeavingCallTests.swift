@@ -31,6 +31,29 @@ struct LeavingCallTests {
         return (server, channel)
     }
 
+    @Test("a client that is to be replaced takes no more calls, and its open ones go on", .timeLimit(.minutes(5)))
+    func retired() async throws {
+        let (server, channel) = try await server("one")
+        let address = try #require(channel.localAddress)
+        let client = RPCClient(group: Self.group) { ClientBootstrap(group: $0).connect(to: address) }
+        try await client.serverStreaming(EmbeddedServer.follow, Bytes()) { first in
+            client.retire()
+            let name = try await first.next()?.value
+            #expect(name == .init("one".utf8))
+            await #expect(throws: RPCStatus(.cancelled, "grpc: the client connection is closing")) {
+                try await client.connect(timeout: .seconds(60))
+            }
+            #expect(server.connectionCount == 1)
+        }
+        // By itself the connection would last: its client ends it.
+        while server.connectionCount > 0 { await Task.yield() }
+        // One that has no calls is gone at once.
+        client.retire()
+        await client.close()
+        try await channel.close().get()
+        await server.drain(within: .seconds(1))
+    }
+
     @Test("is told so once, goes on, and another connection can be made meanwhile", .timeLimit(.minutes(5)))
     func leaving() async throws {
         let (old, oldChannel) = try await server("old")

@@ -32,7 +32,7 @@ package protocol IdentityServer: Sendable {
     func postStatus(version: String, timeout: Duration) async throws
     /// Makes the connection that the next call goes over, if there is none.
     func connect(timeout: Duration) async throws
-    /// Drops the connection: the next call shows the current identity.
+    /// Leaves the connection to the calls that are open on it: the next call shows the current identity.
     func reconnect() async
 }
 

@@ -45,7 +45,7 @@ package final class ServerClient: IdentityServer {
             connection = make()
             return old
         }
-        await old.close()
+        old.retire()
     }
 
     package func connect(timeout: Duration) async throws {

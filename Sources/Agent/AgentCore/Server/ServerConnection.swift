@@ -90,4 +90,6 @@ final class ServerConnection: Sendable {
     }
 
     func close() async { await client.close() }
+
+    func retire() { client.retire() }
 }

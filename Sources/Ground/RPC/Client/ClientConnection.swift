@@ -252,6 +252,12 @@ final class ClientConnection: ChannelInboundHandler, @unchecked Sendable {
         }
     }
 
+    /// Takes no more calls, and ends once those that are open are over.
+    func leave() {
+        retire()
+        closeIfDone()
+    }
+
     func close(_ reason: RPCStatus) {
         closeReason = reason
         context?.close(promise: nil)

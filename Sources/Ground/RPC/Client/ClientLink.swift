@@ -139,7 +139,24 @@ final class ClientLink: Sendable {
         }
     }
 
+    /// Takes no more calls; the connection ends with the last of those that are open.
+    func retire() {
+        guard let connection = stop() else { return }
+        connection.loop.execute { connection.leave() }
+    }
+
     func close() async {
+        guard let connection = stop() else { return }
+        await withCheckedContinuation { (continuation: CheckedContinuation<Void, Never>) in
+            connection.loop.execute {
+                connection.close(Self.closing)
+                continuation.resume()
+            }
+        }
+    }
+
+    /// Refuses calls from now on. - Returns: the connection, if there is one.
+    private func stop() -> ClientConnection? {
         let (connection, waiting) = state.withLock { state in
             state.isClosed = true
             state.isConnecting = false
@@ -150,12 +167,6 @@ final class ClientLink: Sendable {
             return (state.ready, Array(state.waiting.values))
         }
         for continuation in waiting { continuation.resume(throwing: Self.closing) }
-        guard let connection else { return }
-        await withCheckedContinuation { (continuation: CheckedContinuation<Void, Never>) in
-            connection.loop.execute {
-                connection.close(Self.closing)
-                continuation.resume()
-            }
-        }
+        return connection
     }
 }

@@ -96,6 +96,9 @@ package final class RPCClient: Sendable {
     /// Ends the connection; open calls fail with `Canceled`, and so do later ones.
     package func close() async { await link.close() }
 
+    /// Ends the connection as well, but only after the last of its open calls; later calls fail with `Canceled`.
+    package func retire() { link.retire() }
+
     private func observed<Result>(
         _ path: MethodPath, _ options: CallOptions, _ body: (CallOptions) async throws -> Result
     ) async throws -> Result {
