@@ -20,7 +20,7 @@ package final class AgentBoard: Sendable {
         var bundles: Set<String> = []
     }
 
-    private struct Stream: Sendable {
+    struct Stream: Sendable {
         let bell: Watch<UInt64>
         var cursor: UInt64
         var flags = Flags()
@@ -28,25 +28,27 @@ package final class AgentBoard: Sendable {
         var domains: Set<String> = []
     }
 
-    private struct Box: Sendable {
+    struct Box: Sendable {
         var mail: Mailbox
         /// By number, which grows: the lowest is the oldest.
         var streams: [UInt64: Stream] = [:]
         var idleSince: Duration = .zero
     }
 
-    private struct State {
+    struct State {
         var boxes: [String: Box] = [:]
         var revision: UInt64 = 0
         var nextStream: UInt64 = 1
         var open = 0
+        /// Who wants to be rung when, by the stream's number.
+        var alarms: [UInt64: (due: Duration, bell: Watch<UInt64>)] = [:]
         /// Odd while a change is made that has not been posted yet.
         var turns: UInt64 = 0
     }
 
     package let epoch: UInt64
-    private let time: any TimeSource
-    private let state = Mutex(State())
+    let time: any TimeSource
+    let state = Mutex(State())
 
     /// Streams of one agent at a time: more than one only while it moves from one connection to the next.
     static let streamsPerAgent = 4
@@ -236,6 +238,7 @@ package final class AgentBoard: Sendable {
     func close(_ path: String, _ number: UInt64) {
         let now = time.uptime
         state.withLock { state in
+            state.alarms[number] = nil
             guard state.boxes[path]?.streams.removeValue(forKey: number) != nil else { return }
             state.open -= 1
             state.boxes[path]?.idleSince = now

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 package import Datastore
-package import Groundwork
+import Groundwork
 import Synchronization
 
 /// One stream's view of what one agent is authorized for: waits for changes and says what they are.
@@ -91,32 +91,17 @@ package final class AgentFollower: Sendable {
             position: StreamPosition(epoch: board.epoch, revision: found.revision))
     }
 
-    /// Waits until there may be news, but no longer than `limit`.
-    /// - Returns: whether it was rung.
+    /// Waits until there may be news, but not much longer than `limit`: the board looks once a second whose time is up.
+    ///
+    /// It waits in the caller's own task, without children of it: there are as many of these waits as agents.
     /// - Throws: `CancellationError`.
-    package func wait(atMost limit: Duration, on time: any TimeSource) async throws -> Bool {
+    package func wait(atMost limit: Duration) async throws {
         let seen = heard.withLock { $0 }
-        if bell.value != seen {
-            heard.withLock { $0 = bell.value }
-            return true
+        if bell.value == seen { board.alarm(number, in: limit, bell) }
+        for await count in bell.changes() where count != seen {
+            heard.withLock { $0 = count }
+            return
         }
-        let following = bell
-        let rung = await withTaskGroup(of: UInt64?.self) { group in
-            group.addTask {
-                try? await time.sleep(for: limit)
-                return nil
-            }
-            group.addTask {
-                for await count in following.changes() where count != seen { return count }
-                return nil
-            }
-            let first = await group.next() ?? nil
-            group.cancelAll()
-            return first
-        }
-        try Task.checkCancellation()
-        guard let rung else { return false }
-        heard.withLock { $0 = rung }
-        return true
+        throw CancellationError()
     }
 }

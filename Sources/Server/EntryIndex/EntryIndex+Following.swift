@@ -30,6 +30,7 @@ extension EntryIndex {
             group.addTask { [self] in
                 for await _ in localChanges.changes() { noteLocalChange() }
             }
+            group.addTask { [board] in try await board.keepTime() }
             group.addTask { [self] in
                 while true {
                     try await time.sleep(for: interval)

@@ -124,7 +124,8 @@ import Testing
             store.set(.sample("/a", parent: "/agent", id: "a"))
             store.localChanges.update { $0 += 1 }
             while try await index.authorizedEntries(agentID: agent).isEmpty { await Task.yield() }
-            await clock.sleepers(1)
+            // The poll, and the clock of the streams.
+            await clock.sleepers(2)
             store.set(.sample("/b", parent: "/agent", id: "b"))
             clock.advance(by: .seconds(1))
             while try await index.authorizedEntries(agentID: agent).count < 2 { await Task.yield() }

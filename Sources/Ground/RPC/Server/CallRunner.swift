@@ -41,7 +41,8 @@ enum CallRunner {
                 spawn(stream) { try await body(stream.call) }
             } else {
                 spawn(stream) {
-                    try await admit(stream)
+                    // A stream that lasts is not to keep the room its admission took.
+                    if stream.isFollower { try await inOwnTask { try await admit(stream) } } else { try await admit(stream) }
                     try await body(stream.call)
                 }
             }

@@ -55,7 +55,7 @@ package struct EntryPushService: APIService {
         defer { follower.end() }
         var session = PushSession(
             self, follower, responses, mask: EntryMask(request.hasOutputMask ? request.outputMask : nil), call)
-        session = try await Self.apart { [session] in
+        session = try await inOwnTask { [session] in
             // From here on changes of the agent's record ring; one between the call's admission and here did not.
             try await recheck(call)
             var session = session
@@ -65,9 +65,9 @@ package struct EntryPushService: APIService {
         var clock = CheckClock()
         while true {
             let left = try lifeLeft(call)
-            _ = try await follower.wait(atMost: min(left, clock.wait(time.uptime)), on: time)
+            try await follower.wait(atMost: min(left, clock.wait(time.uptime)))
             _ = try lifeLeft(call)
-            (session, clock) = try await Self.apart { [session, clock] in
+            (session, clock) = try await inOwnTask { [session, clock] in
                 var (session, clock) = (session, clock)
                 try await tell(follower, &session, &clock, call)
                 return (session, clock)
@@ -94,18 +94,6 @@ package struct EntryPushService: APIService {
         }
         if isCheckDue, news.digest != nil { clock.checked() } else if isNews || news.wantsCheck || isCheckDue {
             clock.changed(time.uptime)
-        }
-    }
-
-    /// Does some work in a task of its own, whose memory goes with it. A task keeps the room its deepest call needed for as
-    /// long as it lives, and a stream's lives for days in which it only waits.
-    private static func apart<Result: Sendable>(
-        _ work: @escaping @Sendable () async throws -> Result
-    ) async throws -> Result {
-        try await withThrowingTaskGroup(of: Result.self) { group in
-            group.addTask { try await work() }
-            guard let result = try await group.next() else { throw CancellationError() }
-            return result
         }
     }
 

@@ -90,12 +90,12 @@ import Testing
             try await lab.create(["/a"])
             _ = await reader.next()
             // The certificate's end is the only other thing a stream sleeps for.
-            while await lab.fixture.time.sleepers(1) > .seconds(5) { await Task.yield() }
+            await lab.alarm { $0 <= .seconds(5) }
             lab.fixture.time.advance(by: .seconds(5))
             let message = try #require(await reader.next())
             #expect(message.entries.isEmpty && message.hasDigest)
             #expect(message.digest == reader.digest())
-            while await lab.fixture.time.sleepers(1) <= .seconds(60) { await Task.yield() }
+            await lab.alarm { $0 > .seconds(60) }
         }
     }
 
@@ -241,7 +241,7 @@ import Testing
         let lab = try await PushLab()
         try await lab.stream { reader in
             _ = await reader.next()
-            await lab.fixture.time.sleepers(1)
+            await lab.alarm()
             lab.fixture.time.advance(by: .seconds(3602))
             let end = await reader.end()
             #expect(reason(end) == .agentExpired)

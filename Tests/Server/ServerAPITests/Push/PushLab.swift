@@ -64,6 +64,12 @@ struct PushLab: Sendable {
             agents: AgentCheck(nodes: fixture.store, time: fixture.time), time: fixture.time)
     }
 
+    /// Waits until a stream has asked to be rung, and for what `isMeant` says of the time until then.
+    func alarm(_ isMeant: (Duration) -> Bool = { _ in true }) async {
+        while !(board.nextAlarm.map { isMeant($0 - fixture.time.uptime) } ?? false) { await Task.yield() }
+        await fixture.time.sleepers()
+    }
+
     /// Creates entries below the agent and lets the index see them.
     @discardableResult
     func create(_ paths: [String], configure: (inout RegistrationEntry) -> Void = { _ in }) async throws -> [String] {
@@ -107,6 +113,8 @@ struct PushLab: Sendable {
                 id: try SPIFFEID(Self.agentID), address: "192.0.2.1:999"))
         let service = service
         try await withThrowingTaskGroup(of: Void.self) { group in
+            // As the running index does.
+            group.addTask { [board] in try await board.keepTime() }
             group.addTask {
                 do {
                     try await service.stream(request, ResponseWriter(raw: reader), call)
