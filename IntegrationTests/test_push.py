@@ -97,6 +97,17 @@ def test_a_restarted_server_is_followed_again_and_nothing_is_lost_meanwhile(make
     assert "spiffe://example.org/before" in agent("api", "fetch", "x509").stdout
 
 
+def test_an_agent_that_renews_follows_on_without_a_gap(make_server, make_agent):
+    server = make_server(settings='agent_ttl = "20s"').start()
+    agent = make_agent(server, settings=HOURLY).start(server.token("spiffe://example.org/node"))
+    following(agent)
+    wait_for(lambda: "Successfully rotated agent SVID" in agent.log(), "the agent to renew", 30)
+    wait_for(lambda: "opening another stream of changes" in agent.log(), "the stream to move")
+    server.entry("spiffe://example.org/after")
+    agent.wait_identity("spiffe://example.org/after")
+    assert "Stream of changes ended" not in agent.log()
+
+
 def test_agents_that_ask_as_the_originals_do_are_served_beside_those_that_follow(make_server, make_agent):
     server = make_server().start()
     polling = make_agent(server, "polling", settings="""experimental {
