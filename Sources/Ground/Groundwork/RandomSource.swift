@@ -35,18 +35,33 @@ extension RandomSource {
 
     /// Returns a random (version 4) UUID in its lower-case text form.
     /// > Spec: RFC 9562 §5.4.
-    package func uuid() -> String {
-        var raw = bytes(16)
-        raw[6] = (raw[6] & 0x0f) | 0x40
-        raw[8] = (raw[8] & 0x3f) | 0x80
-        let digits = Array("0123456789abcdef".utf8)
-        var text: [UInt8] = []
-        text.reserveCapacity(36)
-        for (index, byte) in raw.enumerated() {
-            if index == 4 || index == 6 || index == 8 || index == 10 { text.append(UInt8(ascii: "-")) }
-            text.append(digits[Int(byte >> 4)])
-            text.append(digits[Int(byte & 15)])
+    package func uuid() -> String { UUIDText.text(next(), next()) }
+
+    /// As `uuid()`, but beginning with the first 20 bits of `first`; the other 102 are random.
+    ///
+    /// What is made together and begins alike stands side by side in an index of the ids, instead of on a page each.
+    package func uuid(beginningAs first: UInt64) -> String {
+        let shared: UInt64 = 0xffff_f000_0000_0000
+        return UUIDText.text(first & shared | next() & ~shared, next())
+    }
+}
+
+private enum UUIDText {
+    static func text(_ high: UInt64, _ low: UInt64) -> String {
+        let words = (high & ~0xf000 | 0x4000, low & ~(0b11 << 62) | 0b10 << 62)
+        return unsafe String(unsafeUninitializedCapacity: 36) { text in
+            var at = 0
+            for digit in 0..<32 {
+                if digit == 8 || digit == 12 || digit == 16 || digit == 20 {
+                    unsafe text[at] = UInt8(ascii: "-")
+                    at += 1
+                }
+                let word = digit < 16 ? words.0 : words.1
+                let value = UInt8(truncatingIfNeeded: word >> UInt64(60 - 4 * (digit & 15))) & 15
+                unsafe text[at] = value < 10 ? UInt8(ascii: "0") + value : UInt8(ascii: "a") + value - 10
+                at += 1
+            }
+            return at
         }
-        return String(decoding: text, as: UTF8.self)
     }
 }

@@ -9,7 +9,7 @@ import SQLDatastore
 /// the library's own locks around each call are left out.
 final class SQLiteConnection: SQLConnection, @unchecked Sendable {
     private let handle: OpaquePointer
-    private var statements: [String: SQLiteStatement] = [:]
+    private var statements: [StatementText: SQLiteStatement] = [:]
     private var clock: UInt64 = 0
     private var isOpen = true
     private let trace: (@Sendable (String) -> Void)?
@@ -120,7 +120,9 @@ final class SQLiteConnection: SQLConnection, @unchecked Sendable {
     private func prepared(_ sql: String) throws -> SQLiteStatement {
         trace?(sql)
         clock += 1
-        if let known = statements[sql], !known.isRunning {
+        let text = StatementText(sql: sql)
+        let found = statements[text]
+        if let known = found, !known.isRunning {
             known.lastUse = clock
             return known
         }
@@ -130,13 +132,13 @@ final class SQLiteConnection: SQLConnection, @unchecked Sendable {
         guard code == SQLITE_OK, let compiled else { throw failure(code) }
         let statement = SQLiteStatement(compiled)
         statement.lastUse = clock
-        if statements[sql] != nil {
+        if found != nil {
             // The same text inside its own row callback: run a second copy and drop it afterwards.
             statement.isTransient = true
             return statement
         }
         if statements.count >= Self.statementLimit { forgetOldest() }
-        statements[sql] = statement
+        statements[text] = statement
         return statement
     }
 
@@ -161,5 +163,15 @@ final class SQLiteConnection: SQLConnection, @unchecked Sendable {
             default: .other
             }
         return SQLFailure(kind, message)
+    }
+}
+
+/// The text of a statement as a key: its length and its end tell nearly all apart, and are hashed in no time.
+private struct StatementText: Hashable {
+    let sql: String
+
+    func hash(into hasher: inout Hasher) {
+        hasher.combine(sql.utf8.count)
+        for byte in sql.utf8.suffix(16) { hasher.combine(byte) }
     }
 }

@@ -68,6 +68,22 @@ struct RandomSourceTests {
         #expect(seen.count == 2000)
     }
 
+    @Test("UUIDs that begin alike share five digits, and differ in all the others")
+    func siblings() throws {
+        let first = SystemRandom().next()
+        let uuids = (0..<2000).map { _ in SystemRandom().uuid(beginningAs: first) }
+        #expect(Set(uuids).count == 2000 && Set(uuids.map { $0.prefix(5) }).count == 1)
+        for uuid in uuids {
+            let bytes = Array(uuid.utf8)
+            #expect(bytes.count == 36 && bytes[14] == UInt8(ascii: "4") && "89ab".utf8.contains(bytes[19]))
+            #expect(UUID(uuidString: uuid)?.uuidString.lowercased() == uuid)
+        }
+        for place in 5..<36 where ![8, 13, 14, 18, 19, 23].contains(place) {
+            #expect(Set(uuids.map { Array($0.utf8)[place] }).count == 16, "digit \(place)")
+        }
+        #expect(SystemRandom().uuid(beginningAs: ~first).prefix(5) != uuids[0].prefix(5))
+    }
+
     @Test("as many bytes as asked for", arguments: [0, 1, 7, 8, 9, 32, 1000])
     func bytes(_ count: Int) { #expect(SystemRandom().bytes(count).count == count) }
 

@@ -85,23 +85,23 @@ extension SQLDatastore {
                 try connection.execute("DELETE FROM \(dialect.quote(table.name))", [])
             }
             let source = try makeSource()
-            var head = ""
-            var batch: [[SQLValue]] = []
+            var insert: RowInsert?
+            var batch: [SQLValue] = []
             var names: [String] = []
             func flush() throws {
-                try connection.insertMany(head, batch)
+                if let insert { try connection.insert(batch, by: insert) }
                 batch.removeAll(keepingCapacity: true)
             }
             while let record = try source.next() {
                 switch record {
                 case .table(let table):
                     names.append(table.name)
-                    head =
-                        "INSERT INTO \(dialect.quote(table.name)) "
-                        + "(\(table.columns.map(dialect.quote).joined(separator: ", "))) VALUES "
+                    let columns = table.columns.map(dialect.quote)
+                    insert = RowInsert(
+                        into: "\(dialect.quote(table.name)) (\(columns.joined(separator: ", ")))", columns: columns.count)
                 case .row(let values):
-                    batch.append(values.map(Self.sqlValue))
-                    if batch.count == 64 { try flush() }
+                    batch += values.map(Self.sqlValue)
+                    if batch.count >= 64 * values.count { try flush() }
                 case .end: try flush()
                 }
             }

@@ -196,9 +196,9 @@ package final class GroupCommitPool: SQLPool {
                     try write.attempt(writer, .shared)
                     outcomes.append(nil)
                 } catch {
-                    guard writer.changeCount == before, writer.isInTransaction, !Self.isRetryable(error) else {
-                        throw error
-                    }
+                    guard writer.changeCount == before, writer.isInTransaction, !Self.isRetryable(error),
+                        !(error is WriteAlone)
+                    else { throw error }
                     outcomes.append(error)
                 }
             }
@@ -223,7 +223,7 @@ package final class GroupCommitPool: SQLPool {
                 return write.finish(nil)
             } catch {
                 writer.rollback()
-                if mode == .shared, writer.changeCount != before {
+                if mode == .shared, writer.changeCount != before || error is WriteAlone {
                     mode = .alone
                     continue
                 }

@@ -10,16 +10,19 @@ struct CreateEntry {
     let now: SQLTime
     /// Ids of bundles looked up so far in this transaction.
     var bundles: [String: Int64] = [:]
+    /// The last SPIFFE ID found to be that of many entries: those made together often have it in common.
+    var commonSPIFFEID: String?
 
     private var statements: EntryStatements { store.entryStatements }
 
     /// The event is left to the caller, who may have many.
     /// - Parameter entry: Validated, with its id chosen.
     mutating func callAsFunction(_ entry: RegistrationEntry) throws -> EntryCreation {
-        let similar = try SimilarEntry(
+        var search = SimilarEntry(
             entry: entry, statements: statements, connection: connection,
-            comparesLoosely: store.pool.dialect.comparesLoosely
-        ).find()
+            comparesLoosely: store.pool.dialect.comparesLoosely, isCommon: entry.spiffeID == commonSPIFFEID)
+        let similar = try search.find()
+        if search.isCommon { commonSPIFFEID = entry.spiffeID }
         if let similar, let found = try store.fetchEntries(rowIDs: [similar], on: connection).entries.first {
             return .similar(found)
         }
@@ -29,7 +32,7 @@ struct CreateEntry {
             let bundle = try bundleRow(trustDomainID)
             if !federated.contains(bundle) { federated.append(bundle) }
         }
-        let rowID = try connection.insert(statements.insert, try store.insertValues(entry, now))
+        let rowID = try connection.insert(statements.insert.one, try store.insertValues(entry, now))
         try store.insertSelectors(entry.selectors, rowID, now, on: connection)
         try store.insertDNSNames(entry.dnsNames, rowID, now, on: connection)
         try store.insertFederated(federated, rowID, on: connection)
@@ -48,7 +51,7 @@ struct CreateEntry {
 }
 
 extension SQLDatastore {
-    /// A row of a new entry, for `EntryStatements.insert`.
+    /// The row of a new entry, for `EntryStatements.insert`.
     func insertValues(_ entry: RegistrationEntry, _ now: SQLTime) throws -> [SQLValue] {
         [
             .time(now), .time(now), .text(entry.id), .text(entry.spiffeID), .text(entry.parentID),
@@ -61,23 +64,24 @@ extension SQLDatastore {
     func insertSelectors(
         _ selectors: [Selector], _ rowID: Int64, _ now: SQLTime, on connection: any SQLConnection
     ) throws {
-        try connection.insertMany(
-            entryStatements.insertSelector,
-            selectors.map { [.time(now), .time(now), .integer(rowID), .text($0.type), .text($0.value)] })
+        try connection.insert(
+            selectors.flatMap { [.time(now), .time(now), .integer(rowID), .text($0.type), .text($0.value)] },
+            by: entryStatements.insertSelectors)
     }
 
     func insertDNSNames(_ names: [String], _ rowID: Int64, _ now: SQLTime, on connection: any SQLConnection) throws {
-        try connection.insertMany(
-            entryStatements.insertDNSName, names.map { [.time(now), .time(now), .integer(rowID), .text($0)] })
+        try connection.insert(
+            names.flatMap { [.time(now), .time(now), .integer(rowID), .text($0)] }, by: entryStatements.insertDNSNames)
     }
 
     func insertFederated(_ bundles: [Int64], _ rowID: Int64, on connection: any SQLConnection) throws {
-        try connection.insertMany(
-            entryStatements.insertFederated, bundles.map { [.integer($0), .integer(rowID)] })
+        try connection.insert(
+            bundles.flatMap { [.integer($0), .integer(rowID)] }, by: entryStatements.insertFederated)
     }
 
     func insertEntryEvents(_ ids: [String], _ now: SQLTime, on connection: any SQLConnection) throws {
-        try connection.insertMany(entryStatements.insertEvent, ids.map { [.time(now), .time(now), .text($0)] })
+        try connection.insert(
+            ids.flatMap { [.time(now), .time(now), .text($0)] }, by: entryStatements.insertEvents)
     }
 
     /// - Throws: `unknown` naming the trust domain when it has no bundle.

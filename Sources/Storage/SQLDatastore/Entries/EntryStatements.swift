@@ -9,21 +9,24 @@ struct EntryStatements: Sendable {
 
     let byEntryID: String
     let byRowID: String
-    let insert: String
-    /// For `insertMany`.
-    let insertHead: String
+    let insert = RowInsert(
+        into: """
+            registered_entries (created_at, updated_at, entry_id, spiffe_id, parent_id, ttl, admin, downstream, expiry, \
+            revision_number, store_svid, hint, jwt_svid_ttl, additional_attributes)
+            """, columns: 14)
     let update: String
     let delete: String
     let expired: String
 
-    /// For `insertMany`.
-    let insertSelector: String
-    let insertDNSName: String
-    let insertFederated: String
+    let insertSelectors = RowInsert(
+        into: "selectors (created_at, updated_at, registered_entry_id, type, value)", columns: 5)
+    let insertDNSNames = RowInsert(into: "dns_names (created_at, updated_at, registered_entry_id, value)", columns: 4)
+    let insertFederated = RowInsert(
+        into: "federated_registration_entries (bundle_id, registered_entry_id)", columns: 2)
+    let insertEvents = RowInsert(into: "registered_entries_events (created_at, updated_at, entry_id)", columns: 3)
     let deleteSelectors: String
     let deleteDNSNames: String
     let deleteFederated: String
-    let insertEvent: String
 
     /// Candidates for "the same entry", and how many candidates another way to them would find.
     let sameSPIFFEIDProbe: String
@@ -51,24 +54,15 @@ struct EntryStatements: Sendable {
             SELECT e.id FROM registered_entries AS e\(dialect.access("idx_registered_entries_expiry")) \
             WHERE e.expiry > 0 AND e.expiry < ? ORDER BY e.id LIMIT ?
             """
-        insertHead = """
-            INSERT INTO registered_entries (created_at, updated_at, entry_id, spiffe_id, parent_id, ttl, admin, \
-            downstream, expiry, revision_number, store_svid, hint, jwt_svid_ttl, additional_attributes) VALUES\u{20}
-            """
-        insert = insertHead + "(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
         update = """
             UPDATE registered_entries SET updated_at = ?, spiffe_id = ?, parent_id = ?, ttl = ?, admin = ?, \
             downstream = ?, expiry = ?, revision_number = ?, store_svid = ?, hint = ?, jwt_svid_ttl = ?, \
             additional_attributes = ? WHERE id = ?
             """
         delete = "DELETE FROM registered_entries WHERE id = ?"
-        insertSelector = "INSERT INTO selectors (created_at, updated_at, registered_entry_id, type, value) VALUES "
-        insertDNSName = "INSERT INTO dns_names (created_at, updated_at, registered_entry_id, value) VALUES "
-        insertFederated = "INSERT INTO federated_registration_entries (bundle_id, registered_entry_id) VALUES "
         deleteSelectors = "DELETE FROM selectors WHERE registered_entry_id = ?"
         deleteDNSNames = "DELETE FROM dns_names WHERE registered_entry_id = ?"
         deleteFederated = "DELETE FROM federated_registration_entries WHERE registered_entry_id = ?"
-        insertEvent = "INSERT INTO registered_entries_events (created_at, updated_at, entry_id) VALUES "
 
         sameSPIFFEIDProbe = """
             SELECT e.id, e.parent_id FROM registered_entries AS e\(bySPIFFEID) WHERE e.spiffe_id = ? \

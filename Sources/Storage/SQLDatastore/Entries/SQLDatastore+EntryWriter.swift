@@ -5,7 +5,7 @@ package import Groundwork
 
 extension SQLDatastore: EntryWriter {
     package func createEntry(_ entry: RegistrationEntry) async throws -> EntryCreation {
-        let entry = try prepared(entry)
+        let entry = try prepared(entry) { random.uuid() }
         let now = now()
         return try await change { [self] connection, _ in
             try connection.serialize(on: [SerialKey.entry(entry)])
@@ -23,14 +23,16 @@ extension SQLDatastore: EntryWriter {
     ) async throws -> [Result<EntryCreation, SpireError>] {
         if entries.isEmpty { return [] }
         let now = now()
+        let first = random.next()
         let prepared = entries.map { entry -> Result<RegistrationEntry, SpireError> in
             do {
-                return .success(try self.prepared(entry))
+                return .success(try self.prepared(entry) { random.uuid(beginningAs: first) })
             } catch {
                 return .failure(error as? SpireError ?? SpireError(.unknown, "datastore-sql: \(error)"))
             }
         }
-        let keys = prepared.compactMap { entry in (try? entry.get()).map(SerialKey.entry) }
+        let keys =
+            pool.dialect.isRemote ? prepared.compactMap { entry in (try? entry.get()).map(SerialKey.entry) } : []
         return try await change { [self] connection, mode in
             try connection.serialize(on: keys)
             let results =
@@ -48,7 +50,7 @@ extension SQLDatastore: EntryWriter {
         _ entries: [Result<RegistrationEntry, SpireError>], _ now: SQLTime, _ connection: any SQLConnection,
         _ mode: WriteMode
     ) throws -> [Result<EntryCreation, SpireError>]? {
-        guard pool.dialect.isRemote, mode == .shared, entries.count >= CreateEntries.fewest else { return nil }
+        guard mode == .shared, entries.count >= CreateEntries.fewest else { return nil }
         do {
             return try CreateEntries(store: self, connection: connection, now: now)(entries)
         } catch let failure as SQLFailure where !failure.isOfTheTransaction {
@@ -91,10 +93,10 @@ extension SQLDatastore: EntryWriter {
         }
     }
 
-    private func prepared(_ entry: RegistrationEntry) throws -> RegistrationEntry {
+    private func prepared(_ entry: RegistrationEntry, _ newID: () -> String) throws -> RegistrationEntry {
         try EntryValidation.checkNew(entry)
         var entry = entry
-        if entry.id.isEmpty { entry.id = random.uuid() }
+        if entry.id.isEmpty { entry.id = newID() }
         return entry
     }
 

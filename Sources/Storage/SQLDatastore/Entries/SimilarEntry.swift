@@ -11,21 +11,26 @@ struct SimilarEntry {
     let statements: EntryStatements
     let connection: any SQLConnection
     var comparesLoosely = false
+    /// That many entries have this SPIFFE ID is known already.
+    var isCommon = false
 
     /// Rows looked at before other ways in are considered.
     private static let probe: Int64 = 64
 
-    /// - Returns: the row id.
-    func find() throws -> Int64? {
+    /// - Returns: the row id. Sets `isCommon`.
+    mutating func find() throws -> Int64? {
         var candidates: [Int64] = []
-        var seen: Int64 = 0
-        try connection.query(
-            statements.sameSPIFFEIDProbe, [.text(entry.spiffeID), .integer(Self.probe + 1)]
-        ) { row in
-            seen += 1
-            if row.text(1, unless: entry.parentID) == entry.parentID { candidates.append(row.integer(0)) }
+        if !isCommon {
+            var seen: Int64 = 0
+            try connection.query(
+                statements.sameSPIFFEIDProbe, [.text(entry.spiffeID), .integer(Self.probe + 1)]
+            ) { row in
+                seen += 1
+                if row.text(1, unless: entry.parentID) == entry.parentID { candidates.append(row.integer(0)) }
+            }
+            isCommon = seen > Self.probe
         }
-        if seen > Self.probe { candidates = try candidatesByShortestWay() }
+        if isCommon { candidates = try candidatesByShortestWay() }
         for candidate in candidates where try hasSameSelectors(candidate) && hasSameIDs(candidate) { return candidate }
         return nil
     }

@@ -18,11 +18,11 @@ struct EntryChanges {
     }
 
     /// Checks what can be checked without the database, and chooses ids.
-    static func checked(_ change: EntryChange, _ random: any RandomSource) throws -> EntryChange {
+    static func checked(_ change: EntryChange, newID: () -> String) throws -> EntryChange {
         func new(_ entry: RegistrationEntry) throws -> RegistrationEntry {
             try EntryValidation.checkNew(entry)
             var entry = entry
-            if entry.id.isEmpty { entry.id = random.uuid() }
+            if entry.id.isEmpty { entry.id = newID() }
             return entry
         }
         switch change {

@@ -54,7 +54,10 @@ extension SQLDatastore: EntrySetStore {
     package func similarEntries(_ entries: [RegistrationEntry]) async throws -> [RegistrationEntry?] {
         try await pool.read { [self] connection in
             try entries.map { entry in
-                let found = try SimilarEntry(entry: entry, statements: entryStatements, connection: connection).find()
+                var search = SimilarEntry(
+                    entry: entry, statements: entryStatements, connection: connection,
+                    comparesLoosely: pool.dialect.comparesLoosely)
+                let found = try search.find()
                 return try found.flatMap { try fetchEntries(rowIDs: [$0], on: connection).entries.first }
             }
         }
@@ -65,8 +68,11 @@ extension SQLDatastore: EntrySetStore {
     ) async throws -> [Result<EntryChangeOutcome, SpireError>] {
         if changes.isEmpty { return [] }
         let now = now()
+        let first = random.next()
         let prepared = changes.map { change in
-            Result<EntryChange, any Error> { try EntryChanges.checked(change, random) }
+            Result<EntryChange, any Error> {
+                try EntryChanges.checked(change) { random.uuid(beginningAs: first) }
+            }
         }
         return try await change { [self] connection, mode in
             if let turn { try checkTurn(turn, on: connection) }

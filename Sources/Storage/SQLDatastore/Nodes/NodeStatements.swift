@@ -23,9 +23,8 @@ struct NodeStatements: Sendable {
     let expiredReattestable: String
     let selectors: String
     let selectorRows: String
-    /// For `insertMany`.
-    let insertSelector =
-        "INSERT INTO node_resolver_map_entries (created_at, updated_at, spiffe_id, type, value) VALUES "
+    let insertSelectors = RowInsert(
+        into: "node_resolver_map_entries (created_at, updated_at, spiffe_id, type, value)", columns: 5)
     let deleteSelector = "DELETE FROM node_resolver_map_entries WHERE id = ?"
     let insertEvent = "INSERT INTO attested_node_entries_events (created_at, updated_at, spiffe_id) VALUES (?, ?, ?)"
 

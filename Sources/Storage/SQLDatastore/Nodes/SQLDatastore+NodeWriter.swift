@@ -51,9 +51,9 @@ extension SQLDatastore: NodeWriter {
         try await change { [self] connection, _ in
             try connection.serialize(on: [SerialKey.node(id)])
             try removeNodeSelectors(id, on: connection)
-            try connection.insertMany(
-                nodeStatements.insertSelector,
-                wanted.map { [.time(now), .time(now), .text(id), .text($0.type), .text($0.value)] })
+            try connection.insert(
+                wanted.flatMap { [.time(now), .time(now), .text(id), .text($0.type), .text($0.value)] },
+                by: nodeStatements.insertSelectors)
             try insertNodeEvent(id, now, on: connection)
         }
     }
