@@ -24,8 +24,7 @@ struct AuthorizationTree: Sendable {
         var selectors: [Int32]
     }
 
-    /// `spiffe://<trust domain>`.
-    let prefix: String
+    let domain: OwnDomain
     private(set) var entries = Slots<PackedEntry>()
     private(set) var vertices = Slots<Vertex>()
     private(set) var agents = Slots<Agent>()
@@ -41,12 +40,13 @@ struct AuthorizationTree: Sendable {
     /// Agents by each of their selectors.
     private(set) var agentsBySelector = ShardedMap<Int32, NumberSet>()
 
-    private var lastParent: (id: String, isOurs: Bool) = ("", false)
+    /// The parent asked for last; no vertex once that is gone.
+    private var lastParent: (id: String, vertex: Int32) = ("", -1)
     private let aliasParent: String
 
     init(trustDomain: String) {
-        prefix = "spiffe://" + trustDomain
-        aliasParent = prefix + "/spire/server"
+        domain = OwnDomain(trustDomain)
+        aliasParent = domain.prefix + "/spire/server"
     }
 
     var entryCount: Int { entries.count }
@@ -57,15 +57,14 @@ struct AuthorizationTree: Sendable {
 
     /// The vertex of an ID of this trust domain, if anything refers to it.
     func vertex(ofID id: String) -> Int32? {
-        guard isOurs(id) else { return nil }
-        let path = pathText(of: id)
-        return find(path, path.hash)
+        guard domain.contains(id) else { return nil }
+        return domain.withPath(of: id) { find($0, $0.hash) }
     }
 
     func path(at vertex: Int32) -> String { paths.text(vertex) }
 
     /// The SPIFFE ID of a vertex.
-    private func id(at vertex: Int32) -> String { paths.text(vertex, after: prefix) }
+    private func id(at vertex: Int32) -> String { paths.text(vertex, after: domain.prefix) }
 
     /// Writes entries out in full. Siblings share their parent's text.
     func unpacked(_ slots: some Sequence<Int32>) -> [RegistrationEntry] {
@@ -104,10 +103,13 @@ struct AuthorizationTree: Sendable {
 
     /// Adds the entry or replaces the one with its id. Entries outside the trust domain are left out.
     mutating func set(_ entry: RegistrationEntry, _ concern: inout Concern) {
-        let key = EntryKey(entry.id)
-        guard isOurs(entry.spiffeID), isOursAsParent(entry.parentID) else { return remove(key, &concern) }
-        let numbers = entry.selectors.map { selectors.acquire($0) }
-        let hash = SlotFinder.hash(key)
+        set(IncomingEntry(entry, domain), &concern)
+    }
+
+    mutating func set(_ incoming: IncomingEntry, _ concern: inout Concern) {
+        let (entry, key, hash) = (incoming.entry, incoming.key, incoming.hash)
+        guard incoming.isOurs else { return remove(key, &concern) }
+        let numbers = NumberList(entry.selectors) { selectors.acquire($0) }
         let known = entrySlots.find(hash) { entries[$0].key == key }
         if let slot = known, keepsPlace(slot, entry, selectors: numbers) {
             var packed = entries[slot]
@@ -120,8 +122,8 @@ struct AuthorizationTree: Sendable {
         if known != nil { remove(key, &concern) }
         var packed = PackedEntry()
         packed.key = key
-        packed.spiffeID = acquireVertex(entry.spiffeID)
-        packed.parent = acquireVertex(entry.parentID)
+        packed.spiffeID = acquireVertex(entry.spiffeID, hash: incoming.pathHash)
+        packed.parent = acquireParent(entry.parentID)
         let isAlias = entry.parentID == aliasParent
         if isAlias { packed.flags.insert(.alias) }
         packed.fill(from: entry, selectors: numbers)
@@ -159,10 +161,10 @@ struct AuthorizationTree: Sendable {
     }
 
     /// Whether the entry in `slot` stays where it is in the tree under its new values.
-    private func keepsPlace(_ slot: Int32, _ entry: RegistrationEntry, selectors new: [Int32]) -> Bool {
+    private func keepsPlace(_ slot: Int32, _ entry: RegistrationEntry, selectors new: NumberList) -> Bool {
         let packed = entries[slot]
-        guard paths.isEqual(packed.spiffeID, pathText(of: entry.spiffeID)),
-            paths.isEqual(packed.parent, pathText(of: entry.parentID))
+        guard domain.withPath(of: entry.spiffeID, { paths.isEqual(packed.spiffeID, $0) }),
+            domain.withPath(of: entry.parentID, { paths.isEqual(packed.parent, $0) })
         else { return false }
         return !packed.flags.contains(.alias) || packed.selectors.elementsEqual(new)
     }
@@ -210,7 +212,7 @@ struct AuthorizationTree: Sendable {
     // MARK: Agents
 
     mutating func setAgent(id: String, expiresAt: Int64, selectors list: [Selector], _ concern: inout Concern) {
-        guard isOurs(id) else { return }
+        guard domain.contains(id) else { return }
         let numbers = Set(list).map { selectors.acquire($0) }.sorted()
         if let vertex = vertex(ofID: id), case let slot = vertices[vertex].agent, slot >= 0,
             agents[slot].selectors == numbers
@@ -253,18 +255,34 @@ struct AuthorizationTree: Sendable {
 
     // MARK: Vertices
 
-    /// - Parameter id: Of this trust domain.
-    private mutating func acquireVertex(_ id: String) -> Int32 {
-        let path = pathText(of: id)
-        let hash = path.hash
-        if let known = find(path, hash) {
-            vertices[known].uses += 1
-            return known
+    /// - Parameters:
+    ///   - id: Of this trust domain.
+    ///   - hash: Of its path, if that is known.
+    private mutating func acquireVertex(_ id: String, hash: UInt64? = nil) -> Int32 {
+        // No method of this value may take the closure, which changes it: the call would hold a copy meanwhile.
+        domain.withPath(of: id) { path in
+            let hash = hash ?? path.hash
+            if let known = find(path, hash) {
+                vertices[known].uses += 1
+                return known
+            }
+            let slot = vertices.add(Vertex(uses: 1))
+            paths.set(slot, path)
+            vertexSlots.insert(hash, slot)
+            return slot
         }
-        let slot = vertices.add(Vertex(uses: 1))
-        paths.set(slot, path)
-        vertexSlots.insert(hash, slot)
-        return slot
+    }
+
+    /// Siblings come one after another, often with one copy of their parent's text.
+    /// - Parameter id: Of this trust domain.
+    private mutating func acquireParent(_ id: String) -> Int32 {
+        // IDs of this trust domain are ASCII: equal texts have equal bytes.
+        if lastParent.vertex >= 0, id == lastParent.id {
+            vertices[lastParent.vertex].uses += 1
+        } else {
+            lastParent = (id, acquireVertex(id))
+        }
+        return lastParent.vertex
     }
 
     private mutating func releaseVertex(_ slot: Int32, _ concern: inout Concern) {
@@ -273,56 +291,11 @@ struct AuthorizationTree: Sendable {
         vertexSlots.remove(paths.hash(slot), slot)
         paths.clear(slot)
         vertices.remove(slot, empty: Vertex())
+        if lastParent.vertex == slot { lastParent.vertex = -1 }
         concern.forget(slot)
     }
 
     private func find(_ path: PackedTexts.Text, _ hash: UInt64) -> Int32? {
         vertexSlots.find(hash) { paths.isEqual($0, path) }
-    }
-
-    /// - Parameter id: Of this trust domain.
-    private func pathText(of id: String) -> PackedTexts.Text {
-        PackedTexts.Text(id.utf8.dropFirst(prefix.utf8.count))
-    }
-
-    /// Siblings come one after another, often with one copy of their parent's text.
-    private mutating func isOursAsParent(_ id: String) -> Bool {
-        if id == lastParent.id { return lastParent.isOurs }
-        lastParent = (id, isOurs(id))
-        return lastParent.isOurs
-    }
-
-    /// The path of an ID of this trust domain; `nil` for another's and for what is no SPIFFE ID.
-    func path(of id: String) -> String? {
-        isOurs(id) ? String(Substring(id.utf8.dropFirst(prefix.utf8.count))) : nil
-    }
-
-    /// Whether an ID is a SPIFFE ID of this trust domain.
-    ///
-    /// > Spec: SPIFFE-ID §2.2.
-    private func isOurs(_ id: String) -> Bool {
-        guard id.hasPrefix(prefix) else { return false }
-        let path = id.utf8.dropFirst(prefix.utf8.count)
-        if path.isEmpty { return true }
-        guard path.first == UInt8(ascii: "/"), path.last != UInt8(ascii: "/") else { return false }
-        var length = 0
-        var dots = 0
-        for byte in path.dropFirst() {
-            switch byte {
-            case UInt8(ascii: "/"):
-                if length == 0 || (dots == length && length <= 2) { return false }
-                length = 0
-                dots = 0
-                continue
-            case UInt8(ascii: "."): dots += 1
-            case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
-                UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "-"), UInt8(ascii: "_"):
-                break
-            default: return false
-            }
-            length += 1
-        }
-        if dots == length && length <= 2 { return false }
-        return true
     }
 }

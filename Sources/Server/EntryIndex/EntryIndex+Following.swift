@@ -136,7 +136,7 @@ extension EntryIndex {
             }
         }
         let snapshot = self.snapshot
-        board.post(agents: ids.compactMap { snapshot.path(of: $0) })
+        board.post(agents: ids.compactMap { snapshot.domain.path(of: $0) })
         following.withLock { $0.pendingNodes.subtract(ids) }
     }
 
@@ -161,17 +161,15 @@ extension EntryIndex {
         }
         var fresh = AuthorizationTree(trustDomain: trustDomain)
         var nobody = Concern.ignored()
-        var page = PageRequest(size: Self.pageSize)
-        var found = try await store.listEntries(EntryFilter(), page: page)
-        while found.items.count == page.size, !found.nextToken.isEmpty {
-            page.token = found.nextToken
+        let domain = fresh.domain
+        var found = try await incoming(after: "", domain)
+        while let token = found.nextToken {
             // Read on while this piece is put into the tree.
-            let next = page
-            async let following = store.listEntries(EntryFilter(), page: next)
-            for entry in found.items { fresh.set(entry, &nobody) }
+            async let following = incoming(after: token, domain)
+            for entry in found.entries { fresh.set(entry, &nobody) }
             found = try await following
         }
-        for entry in found.items { fresh.set(entry, &nobody) }
+        for entry in found.entries { fresh.set(entry, &nobody) }
         for node in try await validNodes() { fresh.setAgent(node, &nobody) }
         board.begin()
         defer { board.finish() }
@@ -185,6 +183,15 @@ extension EntryIndex {
             state.lastSweep = now
         }
         board.postDoubt()
+    }
+
+    /// A page of all entries; no token comes after the last.
+    private func incoming(
+        after token: String, _ domain: OwnDomain
+    ) async throws -> (entries: [IncomingEntry], nextToken: String?) {
+        let page = try await store.listEntries(EntryFilter(), page: PageRequest(token: token, size: Self.pageSize))
+        let isLast = page.items.count < Self.pageSize || page.nextToken.isEmpty
+        return (page.items.map { IncomingEntry($0, domain) }, isLast ? nil : page.nextToken)
     }
 
     private func validNodes() async throws -> [AttestedNode] {

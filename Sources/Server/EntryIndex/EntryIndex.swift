@@ -131,7 +131,7 @@ package final class EntryIndex: AuthorizedEntries {
     /// - Returns: `nil` when the ID is none of this trust domain.
     package func follow(agentID: String) -> AgentFollower? {
         let snapshot = self.snapshot
-        guard let path = snapshot.path(of: agentID) else { return nil }
+        guard let path = snapshot.domain.path(of: agentID) else { return nil }
         return AgentFollower(self, board, agentID: agentID, path: path)
     }
 

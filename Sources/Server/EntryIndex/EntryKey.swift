@@ -11,30 +11,30 @@ enum EntryKey: Hashable, Sendable {
 
     /// Only the form that `text` gives back: 36 characters, lower case.
     private static func parsed(_ id: String) -> EntryKey? {
-        guard id.utf8.count == 36 else { return nil }
-        var words: (UInt64, UInt64) = (0, 0)
-        var position = 0
-        var digits = 0
-        for byte in id.utf8 {
-            defer { position += 1 }
-            if position == 8 || position == 13 || position == 18 || position == 23 {
-                guard byte == UInt8(ascii: "-") else { return nil }
-                continue
+        var id = id
+        return id.withUTF8 { bytes in
+            guard bytes.count == 36 else { return nil }
+            var words: (UInt64, UInt64) = (0, 0)
+            for position in 0..<36 {
+                let byte = unsafe bytes[position]
+                if position == 8 || position == 13 || position == 18 || position == 23 {
+                    guard byte == UInt8(ascii: "-") else { return nil }
+                    continue
+                }
+                let digit: UInt8
+                switch byte {
+                case UInt8(ascii: "0")...UInt8(ascii: "9"): digit = byte - UInt8(ascii: "0")
+                case UInt8(ascii: "a")...UInt8(ascii: "f"): digit = byte - UInt8(ascii: "a") + 10
+                default: return nil
+                }
+                if position < 18 {
+                    words.0 = words.0 << 4 | UInt64(digit)
+                } else {
+                    words.1 = words.1 << 4 | UInt64(digit)
+                }
             }
-            let digit: UInt8
-            switch byte {
-            case UInt8(ascii: "0")...UInt8(ascii: "9"): digit = byte - UInt8(ascii: "0")
-            case UInt8(ascii: "a")...UInt8(ascii: "f"): digit = byte - UInt8(ascii: "a") + 10
-            default: return nil
-            }
-            if digits < 16 {
-                words.0 = words.0 << 4 | UInt64(digit)
-            } else {
-                words.1 = words.1 << 4 | UInt64(digit)
-            }
-            digits += 1
+            return .uuid(words.0, words.1)
         }
-        return .uuid(words.0, words.1)
     }
 
     var text: String {

@@ -115,12 +115,15 @@ enum NumberList: RandomAccessCollection, Sendable {
     case few(count: UInt8, Int32, Int32, Int32)
     case many([Int32])
 
-    init(_ numbers: [Int32]) {
-        if numbers.count > 3 {
-            self = .many(numbers)
+    static var none: NumberList { .few(count: 0, -1, -1, -1) }
+
+    /// - Parameter number: Called once for each of `items`, in order.
+    init<Item>(_ items: [Item], _ number: (Item) -> Int32) {
+        if items.count > 3 {
+            self = .many(items.map(number))
         } else {
-            func at(_ index: Int) -> Int32 { index < numbers.count ? numbers[index] : -1 }
-            self = .few(count: UInt8(numbers.count), at(0), at(1), at(2))
+            func at(_ index: Int) -> Int32 { index < items.count ? number(items[index]) : -1 }
+            self = .few(count: UInt8(items.count), at(0), at(1), at(2))
         }
     }
 

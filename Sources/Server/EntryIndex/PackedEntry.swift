@@ -17,14 +17,14 @@ struct PackedEntry: Sendable {
     var x509SVIDTTL: Int32 = 0
     var jwtSVIDTTL: Int32 = 0
     /// In the order they were stored.
-    var selectors = NumberList([])
+    var selectors = NumberList.none
     var flags: Flags = []
     var revisionNumber: Int64 = 0
     var createdAt: Int64 = 0
     var rest: Rest?
 
     /// Takes over all but the entry's id and its place in the tree.
-    mutating func fill(from entry: RegistrationEntry, selectors numbers: [Int32]) {
+    mutating func fill(from entry: RegistrationEntry, selectors numbers: NumberList) {
         flags.formIntersection(.alias)
         if entry.admin { flags.insert(.admin) }
         if entry.downstream { flags.insert(.downstream) }
@@ -33,7 +33,7 @@ struct PackedEntry: Sendable {
         jwtSVIDTTL = entry.jwtSVIDTTL
         revisionNumber = entry.revisionNumber
         createdAt = entry.createdAt
-        selectors = NumberList(numbers)
+        selectors = numbers
         rest = Rest(entry)
     }
 

@@ -1,36 +1,58 @@
 // SPDX-License-Identifier: Apache-2.0
 
+#if canImport(Glibc)
+import Glibc
+#elseif canImport(Musl)
+import Musl
+#else
+import Darwin
+#endif
+
 /// Texts under numbers that somebody else gives out, 64 in one buffer: each takes its bytes and four more.
 ///
 /// In pieces of pieces, as `Slots`, so that changing a text while a copy of the whole is held elsewhere copies a few
 /// kilobytes whatever the number of texts.
 struct PackedTexts: Sendable {
-    /// A text in two parts, of which the first may be empty.
-    struct Text {
-        let first: Substring.UTF8View
-        let second: Substring.UTF8View
+    /// The bytes of a text in two parts, of which the first may be empty. Not to be kept after the call it was made for.
+    @safe struct Text {
+        fileprivate let first: UnsafeBufferPointer<UInt8>
+        fileprivate let second: UnsafeBufferPointer<UInt8>
 
-        init(_ first: Substring.UTF8View, _ second: Substring.UTF8View) {
-            self.first = first
-            self.second = second
+        fileprivate init(_ first: UnsafeBufferPointer<UInt8>, _ second: UnsafeBufferPointer<UInt8>) {
+            unsafe self.first = unsafe first
+            unsafe self.second = unsafe second
         }
 
-        init(_ text: Substring.UTF8View) { self.init(Substring().utf8, text) }
+        /// - Parameter bytes: Good as long as the text is used.
+        init(_ bytes: UnsafeBufferPointer<UInt8>) {
+            unsafe self.init(UnsafeBufferPointer(start: nil, count: 0), bytes)
+        }
+
+        /// - Parameter start: How many bytes of `text` are left out at its beginning.
+        static func with<Result>(_ text: String, from start: Int = 0, _ body: (Text) -> Result) -> Result {
+            var text = text
+            return unsafe text.withUTF8 { unsafe body(Text(UnsafeBufferPointer(rebasing: $0.dropFirst(start)))) }
+        }
+
+        static func with<Result>(_ first: String, _ second: String, _ body: (Text) -> Result) -> Result {
+            var (first, second) = (first, second)
+            return unsafe first.withUTF8 { first in
+                unsafe second.withUTF8 { unsafe body(Text(first, $0)) }
+            }
+        }
+
+        /// Bytes of the first part.
+        var border: Int { unsafe first.count }
+
+        fileprivate var count: Int { unsafe first.count + second.count }
 
         /// For a `SlotFinder`.
         var hash: UInt64 {
             var hasher = Hasher()
-            Self.combine(first, &hasher)
-            hasher.combine(first.count)
-            Self.combine(second, &hasher)
+            unsafe hasher.combine(bytes: UnsafeRawBufferPointer(first))
+            hasher.combine(border)
+            unsafe hasher.combine(bytes: UnsafeRawBufferPointer(second))
             return UInt64(truncatingIfNeeded: Int64(hasher.finalize()))
-        }
-
-        fileprivate static func combine(_ bytes: some Collection<UInt8>, _ hasher: inout Hasher) {
-            let isDone: Void? = bytes.withContiguousStorageIfAvailable { buffer in
-                unsafe hasher.combine(bytes: UnsafeRawBufferPointer(buffer))
-            }
-            if isDone == nil { for byte in bytes { hasher.combine(byte) } }
         }
     }
 
@@ -60,7 +82,7 @@ struct PackedTexts: Sendable {
     }
 
     /// Leaves an empty text.
-    mutating func clear(_ number: Int32) { set(number, Text(Substring().utf8)) }
+    mutating func clear(_ number: Int32) { Text.with("") { set(number, $0) } }
 
     /// A number never set has an empty text.
     /// - Parameter prefix: Comes before it.
@@ -85,20 +107,30 @@ struct PackedTexts: Sendable {
 
     /// What `Text.hash` is of the text, its first part being of `length` bytes.
     func hash(_ number: Int32, first length: Int = 0) -> UInt64 {
-        let bytes = bytes(number)
-        var hasher = Hasher()
-        Text.combine(bytes.prefix(length), &hasher)
-        hasher.combine(length)
-        Text.combine(bytes.dropFirst(length), &hasher)
-        return UInt64(truncatingIfNeeded: Int64(hasher.finalize()))
+        unsafe withBytes(number) { bytes in
+            unsafe Text(
+                UnsafeBufferPointer(rebasing: bytes.prefix(length)), UnsafeBufferPointer(rebasing: bytes.dropFirst(length))
+            ).hash
+        }
     }
 
     /// Whether the text is exactly these bytes, wherever the border of the parts is.
     func isEqual(_ number: Int32, _ text: Text) -> Bool {
-        let bytes = bytes(number)
-        let border = text.first.count
-        return bytes.count == border + text.second.count && Self.isSame(bytes.prefix(border), text.first)
-            && Self.isSame(bytes.dropFirst(border), text.second)
+        unsafe withBytes(number) { bytes in
+            unsafe bytes.count == text.count && Self.isSame(bytes.prefix(text.border), text.first)
+                && Self.isSame(bytes.dropFirst(text.border), text.second)
+        }
+    }
+
+    private func withBytes<Result>(_ number: Int32, _ body: (UnsafeBufferPointer<UInt8>) -> Result) -> Result {
+        let (group, piece, place) = Self.position(number)
+        guard group < groups.count, piece < groups[group].count else {
+            return unsafe body(UnsafeBufferPointer(start: nil, count: 0))
+        }
+        let range = groups[group][piece].range(place)
+        return unsafe groups[group][piece].bytes.withUnsafeBufferPointer { bytes in
+            unsafe body(UnsafeBufferPointer(rebasing: bytes[range]))
+        }
     }
 
     private func bytes(_ number: Int32) -> ArraySlice<UInt8> {
@@ -112,23 +144,28 @@ struct PackedTexts: Sendable {
     }
 
     /// - Parameter text: As long as `bytes`.
-    private static func isSame(_ bytes: ArraySlice<UInt8>, _ text: Substring.UTF8View) -> Bool {
-        let isSame = unsafe bytes.withContiguousStorageIfAvailable { known in
-            unsafe text.withContiguousStorageIfAvailable { unsafe known.elementsEqual($0) }
+    private static func isSame(_ bytes: Slice<UnsafeBufferPointer<UInt8>>, _ text: UnsafeBufferPointer<UInt8>) -> Bool {
+        guard let first = unsafe UnsafeBufferPointer(rebasing: bytes).baseAddress, let second = unsafe text.baseAddress else {
+            return true
         }
-        return (isSame ?? nil) ?? bytes.elementsEqual(text)
+        return unsafe memcmp(first, second, text.count) == 0
     }
 
     private static func put(_ text: Text, _ place: Int, into piece: inout Piece) {
         if piece.ends.isEmpty { piece.ends.reserveCapacity(perPiece) }
-        while piece.ends.count <= place { piece.ends.append(UInt32(truncatingIfNeeded: piece.bytes.count)) }
-        let range = piece.range(place)
-        let border = text.first.count
-        if !text.first.isEmpty { piece.bytes.insert(contentsOf: text.first, at: range.lowerBound) }
-        piece.bytes.replaceSubrange(range.lowerBound + border..<range.upperBound + border, with: text.second)
-        let growth = Int32(truncatingIfNeeded: border + text.second.count - range.count)
-        if growth != 0 {
-            for later in place..<piece.ends.count { piece.ends[later] &+= UInt32(bitPattern: growth) }
+        if place == piece.ends.count {
+            unsafe piece.bytes.append(contentsOf: text.first)
+            unsafe piece.bytes.append(contentsOf: text.second)
+            piece.ends.append(UInt32(truncatingIfNeeded: piece.bytes.count))
+        } else {
+            while piece.ends.count <= place { piece.ends.append(UInt32(truncatingIfNeeded: piece.bytes.count)) }
+            let range = piece.range(place)
+            unsafe piece.bytes.replaceSubrange(range, with: text.second)
+            if text.border > 0 { unsafe piece.bytes.insert(contentsOf: text.first, at: range.lowerBound) }
+            let growth = Int32(truncatingIfNeeded: text.count - range.count)
+            if growth != 0 {
+                for later in place..<piece.ends.count { piece.ends[later] &+= UInt32(bitPattern: growth) }
+            }
         }
         if place == perPiece - 1, piece.bytes.capacity - piece.bytes.count > slack {
             // Of exactly the size needed.

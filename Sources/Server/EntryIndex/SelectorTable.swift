@@ -22,21 +22,21 @@ struct SelectorTable: Sendable {
     }
 
     func number(of selector: Selector) -> Int32? {
-        let text = Self.text(selector)
-        return find(text, text.hash)
+        PackedTexts.Text.with(selector.type, selector.value) { find($0, $0.hash) }
     }
 
     mutating func acquire(_ selector: Selector) -> Int32 {
-        let text = Self.text(selector)
-        let hash = text.hash
-        if let known = find(text, hash) {
-            uses[known].count += 1
-            return known
+        PackedTexts.Text.with(selector.type, selector.value) { text in
+            let hash = text.hash
+            if let known = find(text, hash) {
+                uses[known].count += 1
+                return known
+            }
+            let number = uses.add(Use(count: 1, typeLength: Int32(truncatingIfNeeded: text.border)))
+            texts.set(number, text)
+            numbers.insert(hash, number)
+            return number
         }
-        let number = uses.add(Use(count: 1, typeLength: Int32(truncatingIfNeeded: text.first.count)))
-        texts.set(number, text)
-        numbers.insert(hash, number)
-        return number
     }
 
     mutating func release(_ number: Int32) {
@@ -48,10 +48,6 @@ struct SelectorTable: Sendable {
     }
 
     private func find(_ text: PackedTexts.Text, _ hash: UInt64) -> Int32? {
-        numbers.find(hash) { Int(uses[$0].typeLength) == text.first.count && texts.isEqual($0, text) }
-    }
-
-    private static func text(_ selector: Selector) -> PackedTexts.Text {
-        PackedTexts.Text(Substring(selector.type).utf8, Substring(selector.value).utf8)
+        numbers.find(hash) { Int(uses[$0].typeLength) == text.border && texts.isEqual($0, text) }
     }
 }

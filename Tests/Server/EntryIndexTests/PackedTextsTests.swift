@@ -23,10 +23,10 @@ import Testing
             case 1:
                 // Many bytes a character, nothing, and long ones.
                 let text = ["", "é", "日本", String(repeating: "x", count: 5000)][Int(random.next() % 4)]
-                texts.set(number, .init(Substring(text).utf8))
+                PackedTexts.Text.with(text) { texts.set(number, $0) }
                 model[number] = text
             default:
-                texts.set(number, .init("text-".utf8.dropFirst(0), "\(step)".utf8.dropFirst(0)))
+                PackedTexts.Text.with("text-", "\(step)") { texts.set(number, $0) }
                 model[number] = "text-\(step)"
             }
             if step == 10_000 { kept = (texts, model) }
