@@ -57,13 +57,13 @@ import Testing
     func batchSizes() async throws {
         let fixture = try await Fixture()
         let call = try fixture.call(EntryMethods.batchCreateEntry.path)
-        #expect(try await fixture.entries.batchCreate(.init(), call).results.isEmpty)
+        #expect(try await fixture.entries.created(.init(), call).results.isEmpty)
         #expect(try await fixture.entries.batchUpdate(.init(), call).results.isEmpty)
         #expect(try await fixture.entries.batchDelete(.init(), call).results.isEmpty)
         #expect(try await fixture.bundleService.batchSetFederated(.init(), call).results.isEmpty)
         #expect(try await fixture.bundleService.batchDeleteFederated(.init(), call).results.isEmpty)
         let many = 100_000
-        let empty = try await fixture.entries.batchCreate(
+        let empty = try await fixture.entries.created(
             .with { $0.entries = [Spire_Api_Types_Entry](repeating: .init(), count: many) }, call)
         #expect(empty.results.count == many && empty.results.allSatisfy { $0.status.code == 3 })
         let nameless = try await fixture.entries.batchDelete(
@@ -82,7 +82,7 @@ import Testing
         let one = Spire_Api_Types_Entry.made { $0.selectors = selectors }
         let two = Spire_Api_Types_Entry.made { $0.selectors = selectors.reversed() }
         let repeated = Spire_Api_Types_Entry.made { $0.selectors = selectors + selectors }
-        let results = try await fixture.entries.batchCreate(.with { $0.entries = [one, two, repeated] }, call).results
+        let results = try await fixture.entries.created(.with { $0.entries = [one, two, repeated] }, call).results
         #expect(results.map(\.status.code).prefix(2) == [0, 6])
         #expect(results[1].entry.id == results[0].entry.id)
         // Whatever it makes of a selector given twice: no second entry of the same meaning.
@@ -95,7 +95,7 @@ import Testing
         let fixture = try await Fixture()
         let call = try fixture.call(EntryMethods.batchCreateEntry.path)
         let entries = ["/a", "/b"].map { path in Spire_Api_Types_Entry.made(path) { $0.id = "mine" } }
-        let results = try await fixture.entries.batchCreate(.with { $0.entries = entries }, call).results
+        let results = try await fixture.entries.created(.with { $0.entries = entries }, call).results
         #expect(results.map(\.status.code) == [0, 6])
         #expect(try await fixture.store.countEntries(EntryFilter()) == 1)
     }
@@ -108,7 +108,7 @@ import Testing
             of: [Spire_Api_Server_Entry_V1_BatchCreateEntryResponse.Result].self
         ) { group in
             for _ in 0..<32 {
-                group.addTask { try await fixture.entries.batchCreate(.with { $0.entries = [.made()] }, call).results }
+                group.addTask { try await fixture.entries.created(.with { $0.entries = [.made()] }, call).results }
             }
             return try await group.reduce(into: []) { $0 += $1 }
         }
@@ -147,7 +147,7 @@ import Testing
         var entry = Spire_Api_Types_Entry.made()
         spoil(&entry)
         let wanted = entry
-        let result = try #require(try await fixture.entries.batchCreate(.with { $0.entries = [wanted] }, call).results.first)
+        let result = try #require(try await fixture.entries.created(.with { $0.entries = [wanted] }, call).results.first)
         #expect(result.status.code == 3, "\(name): \(result.status.message)")
         #expect(!result.status.message.isEmpty && result.status.message.utf8.count < 3 << 20)
         #expect(try await fixture.store.countEntries(EntryFilter()) == 0, "\(name)")

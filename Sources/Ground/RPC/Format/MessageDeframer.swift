@@ -18,6 +18,8 @@ struct MessageDeframer {
     private var length: Int?
     /// Bytes not returned yet, without the prefix once `length` is set.
     private var buffer: ByteBuffer?
+    /// `buffer` is a copy of our own, not a slice of what was received.
+    private var isCopy = false
 
     init(limit: Int) { self.limit = limit }
 
@@ -37,6 +39,7 @@ struct MessageDeframer {
     mutating func append(_ bytes: ByteBuffer) {
         if buffer == nil || heldBytes == 0 {
             buffer = bytes
+            isCopy = false
         } else {
             buffer?.writeImmutableBuffer(bytes)
         }
@@ -49,7 +52,7 @@ struct MessageDeframer {
         defer { buffer = bytes.readableBytes > 0 ? bytes : nil }
         if length == nil {
             guard let (flag, count) = bytes.readMultipleIntegers(as: (UInt8, UInt32).self) else {
-                bytes = Self.detached(bytes, room: Self.prefixLength)
+                detach(&bytes, room: Self.prefixLength)
                 return nil
             }
             guard flag == 0 else {
@@ -61,22 +64,29 @@ struct MessageDeframer {
         guard let wanted = length else { return nil }
         if let message = bytes.readSlice(length: wanted) {
             length = nil
+            // What follows lies in the message's own memory.
+            isCopy = false
             return message
         }
-        if bytes.readableBytes > 0, bytes.capacity < wanted {
+        let needed = bytes.readerIndex + wanted
+        if bytes.readableBytes > 0, bytes.capacity < needed {
             // Grows by doubling with what really arrives: a peer that announces 4 MiB and sends 10 bytes costs 10 bytes.
-            bytes = Self.detached(bytes, room: min(wanted, max(1024, bytes.readableBytes * 2)))
+            detach(&bytes, room: min(needed, max(1024, bytes.readableBytes * 2)))
         }
         return nil
     }
 
-    /// A copy that does not keep the receive buffer alive which `bytes` is a slice of.
-    private static func detached(_ bytes: ByteBuffer, room: Int) -> ByteBuffer {
+    /// Makes room in a copy that does not keep the receive buffer alive which `bytes` is a slice of. A copy grows where it
+    /// is: the allocator moves large ones without copying them.
+    private mutating func detach(_ bytes: inout ByteBuffer, room: Int) {
+        if isCopy { return bytes.reserveCapacity(room) }
         var copy = ByteBuffer()
-        guard bytes.readableBytes > 0 else { return copy }
-        copy.reserveCapacity(max(room, bytes.readableBytes))
-        copy.writeImmutableBuffer(bytes)
-        return copy
+        if bytes.readableBytes > 0 {
+            copy.reserveCapacity(max(room, bytes.readableBytes))
+            copy.writeImmutableBuffer(bytes)
+        }
+        bytes = copy
+        isCopy = true
     }
 }
 

@@ -11,11 +11,9 @@ import RPC
 struct EntryEncoder: Sendable {
     private let ids: IDRules
     private let mask: EntryMask
-    /// Number of the repeated field the entries stand in.
+    /// Number of the repeated field the entries, or the results with them, stand in.
     private let field: UInt64
     private var out = HandwrittenMessage.begin()
-    /// Entries on their way into `out`: an array takes many small pieces sooner than a buffer does.
-    private var pending: [UInt8] = []
     private(set) var count = 0
     /// Entries that cannot be shown, because a stored ID is no SPIFFE ID.
     private(set) var unreadable: [String] = []
@@ -26,41 +24,58 @@ struct EntryEncoder: Sendable {
         self.field = UInt64(field)
     }
 
-    mutating func append(contentsOf entries: some Sequence<RegistrationEntry>) {
-        for entry in entries {
-            append(entry)
-            if pending.count >= 64 << 10 { flush() }
-        }
-        flush()
+    mutating func append(contentsOf entries: [RegistrationEntry]) {
+        // By index: a loop over the entries themselves would copy each, which is to count up all that it refers to.
+        for index in entries.indices where !append(entries[index]) { unreadable.append(entries[index].id) }
     }
 
-    private mutating func flush() {
-        out.writeBytes(pending)
-        pending.removeAll(keepingCapacity: true)
-    }
-
-    private mutating func append(_ entry: RegistrationEntry) {
-        guard let spiffeID = ids.parts(entry.spiffeID), let parentID = ids.parts(entry.parentID) else {
-            unreadable.append(entry.id)
-            return
+    private mutating func append(_ entry: RegistrationEntry) -> Bool {
+        guard let ids = IDs(entry, ids) else { return false }
+        let size = FieldCounter.count { Self.write(entry, ids, mask, to: &$0) }
+        FieldWriter.write(FieldSizes.message(field, size), into: &out) { out in
+            out.begin(field, size: size)
+            Self.write(entry, ids, mask, to: &out)
         }
-        var size = FieldCounter()
-        Self.write(entry, spiffeID, parentID, mask, to: &size)
-        pending.key(field, .bytes)
-        pending.varint(UInt64(size.count))
-        Self.write(entry, spiffeID, parentID, mask, to: &pending)
         count += 1
+        return true
+    }
+
+    /// Writes a result of a batch call, as `BatchCreateEntryResponse` has them.
+    /// - Parameter status: `nil` for an item that went well.
+    mutating func append(result status: RPCStatus?) {
+        let statusSize = FieldCounter.count { Self.write(status, to: &$0) }
+        let size = FieldSizes.message(1, statusSize)
+        FieldWriter.write(FieldSizes.message(field, size), into: &out) { out in
+            out.begin(field, size: size)
+            out.begin(1, size: statusSize)
+            Self.write(status, to: &out)
+        }
+    }
+
+    /// The same with the entry there is.
+    /// - Returns: false, with nothing written, for an entry that cannot be shown.
+    mutating func append(result status: RPCStatus?, _ entry: RegistrationEntry) -> Bool {
+        guard let ids = IDs(entry, ids) else { return false }
+        let statusSize = FieldCounter.count { Self.write(status, to: &$0) }
+        let entrySize = FieldCounter.count { Self.write(entry, ids, mask, to: &$0) }
+        let size = FieldSizes.message(1, statusSize) + FieldSizes.message(2, entrySize)
+        FieldWriter.write(FieldSizes.message(field, size), into: &out) { out in
+            out.begin(field, size: size)
+            out.begin(1, size: statusSize)
+            Self.write(status, to: &out)
+            out.begin(2, size: entrySize)
+            Self.write(entry, ids, mask, to: &out)
+        }
+        return true
     }
 
     /// Writes a field that follows the entries.
     mutating func append(_ field: UInt64, _ text: String) {
-        pending.text(field, text)
-        flush()
+        FieldWriter.write(FieldCounter.count { $0.text(field, text) }, into: &out) { $0.text(field, text) }
     }
 
     mutating func append(_ field: UInt64, _ flag: Bool) {
-        pending.flag(field, flag)
-        flush()
+        FieldWriter.write(FieldCounter.count { $0.flag(field, flag) }, into: &out) { $0.flag(field, flag) }
     }
 
     /// The message, ready to be sent; nothing stays here.
@@ -71,15 +86,15 @@ struct EntryEncoder: Sendable {
         return try HandwrittenMessage.end(written)
     }
 
-    /// Static, because a method that reads `self` while `out` is written would make a copy of all that was written.
+    /// `spire.api.types.Entry`. Static, because a method that reads `self` while `out` is written would copy all that was
+    /// written.
     private static func write(
-        _ entry: RegistrationEntry, _ spiffeID: IDRules.Parts, _ parentID: IDRules.Parts, _ mask: EntryMask,
-        to out: inout some FieldSink
+        _ entry: RegistrationEntry, _ ids: IDs, _ mask: EntryMask, to out: inout some FieldSink
     ) {
         out.text(1, entry.id)
-        if mask.contains(.spiffeID) { out.id(2, spiffeID) }
-        if mask.contains(.parentID) { out.id(3, parentID) }
-        if mask.contains(.selectors) { for selector in entry.selectors { out.selector(4, selector) } }
+        if mask.contains(.spiffeID) { id(2, ids.spiffeID, &out) }
+        if mask.contains(.parentID) { id(3, ids.parentID, &out) }
+        if mask.contains(.selectors) { for selector in entry.selectors { Self.selector(4, selector, &out) } }
         if mask.contains(.x509SVIDTTL) { out.number(5, Int64(entry.x509SVIDTTL)) }
         if mask.contains(.federatesWith) {
             for domain in entry.federatesWith { out.element(6, EntryMapping.trustDomainName(domain)) }
@@ -96,92 +111,39 @@ struct EntryEncoder: Sendable {
         if mask.contains(.additionalAttributes), let attributes = entry.additionalAttributes {
             let first = attributes.disableX509SVIDPrefetch
             let second = attributes.jwtSVIDIncludeJTI
-            out.key(16, .bytes)
-            out.varint((first ? 2 : 0) + (second ? 2 : 0))
+            out.begin(16, size: (first ? 2 : 0) + (second ? 2 : 0))
             out.flag(1, first)
             out.flag(2, second)
         }
     }
-}
 
-/// Where the fields of a message go.
-/// > Spec: Protocol Buffers, Encoding.
-private protocol FieldSink {
-    mutating func varint(_ value: UInt64)
-    mutating func raw(_ text: String)
-    mutating func raw(_ text: Substring)
-}
-
-private enum WireType: UInt64 {
-    case number = 0
-    case bytes = 2
-}
-
-extension FieldSink {
-    fileprivate mutating func key(_ field: UInt64, _ type: WireType) { varint(field << 3 | type.rawValue) }
-
-    fileprivate mutating func number(_ field: UInt64, _ value: Int64) {
-        guard value != 0 else { return }
-        key(field, .number)
-        varint(UInt64(bitPattern: value))
+    private static func id(_ field: UInt64, _ id: IDRules.Parts, _ out: inout some FieldSink) {
+        out.begin(field, size: FieldSizes.text(id.trustDomain.utf8.count) + FieldSizes.text(id.pathLength))
+        out.text(1, id.trustDomain)
+        if id.pathLength > 0 { out.element(2, id.text, from: id.pathStart) }
     }
 
-    fileprivate mutating func flag(_ field: UInt64, _ value: Bool) {
-        guard value else { return }
-        key(field, .number)
-        varint(1)
+    private static func selector(_ field: UInt64, _ selector: Selector, _ out: inout some FieldSink) {
+        out.begin(field, size: FieldSizes.text(selector.type.utf8.count) + FieldSizes.text(selector.value.utf8.count))
+        out.text(1, selector.type)
+        out.text(2, selector.value)
     }
 
-    fileprivate mutating func text(_ field: UInt64, _ value: String) {
-        if !value.isEmpty { element(field, value) }
+    /// `spire.api.types.Status`.
+    private static func write(_ status: RPCStatus?, to out: inout some FieldSink) {
+        out.number(1, status.map { Int64($0.code.rawValue) } ?? 0)
+        out.text(2, status?.message ?? "OK")
     }
 
-    /// Of a repeated field: written even when empty.
-    fileprivate mutating func element(_ field: UInt64, _ value: String) {
-        key(field, .bytes)
-        varint(UInt64(value.utf8.count))
-        raw(value)
-    }
+    private struct IDs {
+        let spiffeID: IDRules.Parts
+        let parentID: IDRules.Parts
 
-    fileprivate mutating func id(_ field: UInt64, _ id: IDRules.Parts) {
-        key(field, .bytes)
-        varint(UInt64(fieldSize(id.trustDomain.utf8.count) + fieldSize(id.path.utf8.count)))
-        text(1, id.trustDomain)
-        guard !id.path.isEmpty else { return }
-        key(2, .bytes)
-        varint(UInt64(id.path.utf8.count))
-        raw(id.path)
-    }
-
-    fileprivate mutating func selector(_ field: UInt64, _ selector: Selector) {
-        key(field, .bytes)
-        varint(UInt64(fieldSize(selector.type.utf8.count) + fieldSize(selector.value.utf8.count)))
-        text(1, selector.type)
-        text(2, selector.value)
-    }
-}
-
-/// Bytes a text field with a one-byte key takes.
-private func fieldSize(_ count: Int) -> Int { count == 0 ? 0 : 1 + varintSize(UInt64(count)) + count }
-
-private func varintSize(_ value: UInt64) -> Int { max(1, (70 - value.leadingZeroBitCount) / 7) }
-
-private struct FieldCounter: FieldSink {
-    var count = 0
-    mutating func varint(_ value: UInt64) { count += varintSize(value) }
-    mutating func raw(_ text: String) { count += text.utf8.count }
-    mutating func raw(_ text: Substring) { count += text.utf8.count }
-}
-
-extension [UInt8]: FieldSink {
-    fileprivate mutating func varint(_ value: UInt64) {
-        var rest = value
-        while rest >= 0x80 {
-            append(UInt8(truncatingIfNeeded: rest) | 0x80)
-            rest >>= 7
+        /// - Returns: `nil` when a stored ID is no SPIFFE ID.
+        init?(_ entry: RegistrationEntry, _ rules: IDRules) {
+            guard let spiffeID = rules.parts(entry.spiffeID), let parentID = rules.parts(entry.parentID) else { return nil }
+            self.spiffeID = spiffeID
+            self.parentID = parentID
         }
-        append(UInt8(truncatingIfNeeded: rest))
     }
-    fileprivate mutating func raw(_ text: String) { append(contentsOf: text.utf8) }
-    fileprivate mutating func raw(_ text: Substring) { append(contentsOf: text.utf8) }
 }

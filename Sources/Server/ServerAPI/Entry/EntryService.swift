@@ -29,7 +29,7 @@ package struct EntryService: APIService {
         table.serve(EntryMethods.countEntries, count)
         table.serveEncoded(EntryMethods.listEntries, list)
         table.serve(EntryMethods.getEntry, get)
-        table.serve(EntryMethods.batchCreateEntry, batchCreate)
+        table.serveEncoded(EntryMethods.batchCreateEntry, batchCreate)
         table.serve(EntryMethods.batchUpdateEntry, batchUpdate)
         table.serve(EntryMethods.batchDeleteEntry, batchDelete)
         table.serveEncoded(EntryMethods.getAuthorizedEntries, getAuthorized)

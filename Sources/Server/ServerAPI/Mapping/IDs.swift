@@ -69,19 +69,32 @@ package struct IDRules: Sendable {
 
     /// A stored ID cut in two.
     struct Parts {
-        var trustDomain: String
-        var path: Substring
+        let trustDomain: String
+        /// Ends with the path.
+        let text: String
+        /// Bytes of `text` before the path.
+        let pathStart: Int
+
+        var pathLength: Int { text.utf8.count - pathStart }
+        var path: String { String(Substring(text.utf8.dropFirst(pathStart))) }
     }
 
     /// - Returns: `nil` when the stored text is not a SPIFFE ID.
     func parts(_ text: String) -> Parts? {
         // Most stored IDs are of the own trust domain and were checked when stored: cut, do not parse again.
-        if text.hasPrefix(prefix) {
-            let path = text.utf8.dropFirst(prefix.utf8.count)
-            if path.first == UInt8(ascii: "/") { return Parts(trustDomain: trustDomain.name, path: Substring(path)) }
-        }
+        if isOwn(text) { return Parts(trustDomain: trustDomain.name, text: text, pathStart: prefix.utf8.count) }
         guard let id = try? SPIFFEID(text) else { return nil }
-        return Parts(trustDomain: id.trustDomain.name, path: Substring(id.path))
+        return Parts(trustDomain: id.trustDomain.name, text: id.path, pathStart: 0)
+    }
+
+    /// Whether the text begins with the own trust domain and has a path.
+    private func isOwn(_ text: String) -> Bool {
+        var (text, prefix) = (text, prefix)
+        return text.withUTF8 { text in
+            prefix.withUTF8 { prefix in
+                unsafe text.count > prefix.count && text[prefix.count] == UInt8(ascii: "/") && text.starts(with: prefix)
+            }
+        }
     }
 
     /// A stored ID as a message; `nil` when the stored text is not a SPIFFE ID.
@@ -89,7 +102,7 @@ package struct IDRules: Sendable {
         guard let parts = parts(text) else { return nil }
         var proto = Spire_Api_Types_SPIFFEID()
         proto.trustDomain = parts.trustDomain
-        proto.path = String(parts.path)
+        proto.path = parts.path
         return proto
     }
 

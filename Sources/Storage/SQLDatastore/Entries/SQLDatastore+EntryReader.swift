@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 package import Datastore
+import Groundwork
 
 extension SQLDatastore: EntryReader {
     package func entry(id: String) async throws -> RegistrationEntry? {
@@ -24,10 +25,7 @@ extension SQLDatastore: EntryReader {
     package func listEntries(_ filter: EntryFilter, page: PageRequest?) async throws -> Page<RegistrationEntry> {
         let range = try RowRange(page, pool.dialect)
         return try await pool.read { [self] connection in
-            var rows = EntryRows()
-            guard let query = try EntryQuery.make(filter, range, on: connection, pool.dialect) else { return Page([]) }
-            try connection.query(query.sql, query.values) { try rows.add($0) }
-            try rows.complete(connection, pool.dialect)
+            let rows = try rows(filter, range, on: connection)
             return Page(rows.entries, nextToken: range.nextToken(rows.ids.last))
         }
     }
@@ -39,29 +37,57 @@ extension SQLDatastore: EntryReader {
         _ filter: EntryFilter, page: PageRequest?, into initial: Result,
         _ add: @escaping @Sendable (inout Result, [RegistrationEntry]) throws -> Void
     ) async throws -> (result: Result, nextToken: String) {
-        let whole = try RowRange(page, pool.dialect)
+        let range = try RowRange(page, pool.dialect)
         // Conditions on other tables would be worked out anew for each piece; such listings are short anyway.
         let isCut = filter.selectors == nil && filter.federatesWith == nil
-        return try await pool.read { [self] connection in
-            var result = initial
-            var range = whole
-            var last: Int64?
-            while true {
-                var piece = range
-                if isCut { piece.limit = min(Self.foldPiece, range.limit ?? .max) }
-                guard let query = try EntryQuery.make(filter, piece, on: connection, pool.dialect) else { break }
-                var rows = EntryRows()
-                try connection.query(query.sql, query.values) { try rows.add($0) }
-                try rows.complete(connection, pool.dialect)
-                last = rows.ids.last ?? last
+        guard isCut, range.limit ?? .max > Self.foldPiece else {
+            return try await pool.read { [self] connection in
+                let rows = try rows(filter, range, on: connection)
+                var result = initial
                 if !rows.entries.isEmpty { try add(&result, rows.entries) }
-                guard isCut, rows.ids.count == piece.limit else { break }
-                range.after = last
-                range.limit = range.limit.map { $0 - rows.ids.count }
-                if range.limit == 0 { break }
+                return (result, range.nextToken(rows.ids.last))
             }
-            return (result, whole.nextToken(last))
         }
+        return try await pool.read { [self] connection in
+            let fold = FoldBeside(initial, add)
+            var last: Int64?
+            do {
+                last = try readPieces(filter, range, on: connection) { try fold.put($0) }
+            } catch is CancellationError {
+                // `finish` knows better.
+            }
+            return (try fold.finish(), range.nextToken(last))
+        }
+    }
+
+    /// - Returns: the row id of the last entry.
+    private func readPieces(
+        _ filter: EntryFilter, _ whole: RowRange, on connection: any SQLConnection,
+        _ each: ([RegistrationEntry]) throws -> Void
+    ) throws -> Int64? {
+        var range = whole
+        var last: Int64?
+        while true {
+            var piece = range
+            piece.limit = min(Self.foldPiece, range.limit ?? .max)
+            let rows = try rows(filter, piece, on: connection)
+            last = rows.ids.last ?? last
+            if !rows.entries.isEmpty { try each(rows.entries) }
+            guard rows.ids.count == piece.limit else { return last }
+            range.after = last
+            range.limit = range.limit.map { $0 - rows.ids.count }
+            if range.limit == 0 { return last }
+        }
+    }
+
+    private func rows(
+        _ filter: EntryFilter, _ range: RowRange, on connection: any SQLConnection
+    ) throws -> EntryRows {
+        var rows = EntryRows()
+        guard let query = try EntryQuery.make(filter, range, on: connection, pool.dialect) else { return rows }
+        try connection.query(query.sql, query.values) { try rows.add($0) }
+        try rows.complete(connection, pool.dialect)
+        return rows
     }
 
     package func countEntries(_ filter: EntryFilter) async throws -> Int {

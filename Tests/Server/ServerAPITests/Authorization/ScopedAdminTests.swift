@@ -74,7 +74,7 @@ import Wire
     }
 
     private func create(_ fixture: Fixture, _ entries: [Spire_Api_Types_Entry]) async throws -> [Int32] {
-        try await fixture.entries.batchCreate(
+        try await fixture.entries.created(
             .with { $0.entries = entries }, try call(fixture, EntryMethods.batchCreateEntry.path)
         ).results.map(\.status.code)
     }

@@ -16,12 +16,12 @@ import Testing
     func create() async throws {
         let fixture = try await Fixture()
         let call = try fixture.call(EntryMethods.batchCreateEntry.path)
-        let first = try await fixture.entries.batchCreate(.with { $0.entries = [.made("/a")] }, call)
+        let first = try await fixture.entries.created(.with { $0.entries = [.made("/a")] }, call)
         let id = try #require(first.results.first?.entry.id)
         #expect(first.results[0].status.message == "OK")
         #expect(first.results[0].entry.createdAt > 0)
 
-        let second = try await fixture.entries.batchCreate(
+        let second = try await fixture.entries.created(
             .with { request in
                 request.entries = [
                     .made("/b"), .made("/a"), .made("/c") { $0.spiffeID = .init("other.org", "/x") },
@@ -43,8 +43,8 @@ import Testing
     func takenID() async throws {
         let fixture = try await Fixture()
         let call = try fixture.call(EntryMethods.batchCreateEntry.path)
-        _ = try await fixture.entries.batchCreate(.with { $0.entries = [.made("/a") { $0.id = "mine" }] }, call)
-        let again = try await fixture.entries.batchCreate(
+        _ = try await fixture.entries.created(.with { $0.entries = [.made("/a") { $0.id = "mine" }] }, call)
+        let again = try await fixture.entries.created(
             .with { $0.entries = [.made("/b") { $0.id = "mine" }, .made("/c")] }, call)
         #expect(again.results.map(\.status.code) == [6, 0])
     }

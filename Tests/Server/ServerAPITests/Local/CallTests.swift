@@ -59,7 +59,7 @@ import Wire
     func auditBatch() async throws {
         let fixture = try await Fixture(audit: true)
         let call = try fixture.call(EntryMethods.batchCreateEntry.path, peer: .unix(Peer()))
-        _ = try await fixture.entries.batchCreate(
+        _ = try await fixture.entries.created(
             .with { $0.entries = [.made("/a"), .made("/a"), .made("/b") { $0.selectors = [] }] }, call)
         call.auditEnd(nil)
         let lines = fixture.logs.lines.filter { $0.message == "API accessed" }

@@ -41,4 +41,10 @@ extension EntryService {
     ) async throws -> Spire_Api_Server_Entry_V1_ListEntriesResponse {
         try .init(serializedBytes: Array(try await list(request, call).readableBytesView))
     }
+
+    func created(
+        _ request: Spire_Api_Server_Entry_V1_BatchCreateEntryRequest, _ call: Call
+    ) async throws -> Spire_Api_Server_Entry_V1_BatchCreateEntryResponse {
+        try .init(serializedBytes: Array(try await batchCreate(request, call).readableBytesView))
+    }
 }
