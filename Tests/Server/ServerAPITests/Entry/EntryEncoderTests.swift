@@ -72,6 +72,46 @@ import Testing
         #expect(Array(written.readableBytesView) == (try generated(entries, mask, token: token)))
     }
 
+    @Test("the results of a batch are those swift-protobuf makes", arguments: 0..<4)
+    func sameResults(_ seed: UInt64) throws {
+        typealias Results = Spire_Api_Server_Entry_V1_BatchCreateEntryResponse
+        let random = SeededRandom(seed: seed)
+        let mask = seed == 0 ? EntryMask.all : EntryMask(rawValue: UInt32(truncatingIfNeeded: random.next()) & 0x1fffc)
+        let mapping = EntryMapping(ids)
+        var encoder = EntryEncoder(ids, mask: mask, field: 1)
+        var expected = Results()
+        let failures = [
+            nil, RPCStatus(.invalidArgument, String(repeating: "long ", count: 100)), RPCStatus(.internal, ""),
+            RPCStatus(.alreadyExists, "similar entry already exists"),
+        ]
+        for (number, entry) in assorted(random).enumerated() {
+            let status = failures[Int(random.next() % 4)]
+            let hasEntry = number % 3 > 0
+            if hasEntry {
+                let isWritten = encoder.append(result: status, entry)
+                #expect(isWritten)
+            } else {
+                encoder.append(result: status)
+            }
+            expected.results.append(
+                .with {
+                    $0.status = status.map { Spire_Api_Types_Status($0) } ?? .ok
+                    if hasEntry, let shown = mapping.proto(entry, mask: mask) { $0.entry = shown }
+                })
+        }
+        #expect(Array(try encoder.finished().readableBytesView) == (try expected.serializedBytes()))
+    }
+
+    @Test("a result with an entry that cannot be shown leaves nothing behind")
+    func unreadableResult() throws {
+        var bad = RegistrationEntry.made("/bad", id: "bad")
+        bad.spiffeID = "not an id"
+        var encoder = EntryEncoder(ids, mask: .all, field: 1)
+        let isWritten = encoder.append(result: nil, bad)
+        #expect(!isWritten)
+        #expect(try encoder.finished().readableBytes == 0)
+    }
+
     @Test("an entry whose stored ID is no SPIFFE ID is left out and named")
     func unreadable() throws {
         var bad = RegistrationEntry.made("/bad", id: "bad")
