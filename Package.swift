@@ -91,7 +91,7 @@ let house: [Wing] = [
             "SQLDatastore", uses: ["Datastore", "Groundwork", "Telemetry", "StateProtos"], needs: ["Logging", "SwiftProtobuf"]),
         Module(
             "SQLiteDriver", uses: ["SQLDatastore", "Datastore", "Groundwork", "CSQLite"], needs: ["Logging"],
-            tests: true, testUses: ["TestKit", "CSQLite"], touchesC: true),
+            tests: true, testUses: ["TestKit", "Telemetry", "CSQLite"], touchesC: true),
         Module(
             "PostgresDriver", uses: ["SQLDatastore", "Datastore", "Groundwork", "CPostgres"], needs: ["Logging"],
             tests: true, testUses: ["TestKit"], touchesC: true),

@@ -117,13 +117,14 @@ extension SQLDatastore: BundleWriter {
 
     // MARK: Inside transactions
 
-    /// Reads, changes and writes back one bundle.
+    /// Reads, changes and writes back one bundle. Counted as the operation that calls it.
     /// - Throws: `not_found`, and what `change` throws, with nothing written.
     private func modify<Result: Sendable>(
-        _ trustDomainID: String, _ change: @escaping @Sendable (inout TrustBundle) throws -> Result
+        _ trustDomainID: String, function: StaticString = #function,
+        _ change: @escaping @Sendable (inout TrustBundle) throws -> Result
     ) async throws -> Result {
         let now = now()
-        return try await pool.write { [self] connection, _ in
+        let write: @Sendable (any SQLConnection, WriteMode) throws -> Result = { [self] connection, _ in
             guard let found = try fetchBundle(trustDomainID, locked: true, on: connection) else {
                 throw StoreFailure.recordNotFound
             }
@@ -132,6 +133,7 @@ extension SQLDatastore: BundleWriter {
             try store(bundle, found.rowID, now, on: connection)
             return result
         }
+        return try await pool.write(write, function: function)
     }
 
     func set(_ bundle: TrustBundle, _ now: SQLTime, on connection: any SQLConnection) throws {

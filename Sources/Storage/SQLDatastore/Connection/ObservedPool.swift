@@ -92,7 +92,8 @@ struct ObservedPool: Sendable {
 enum OperationNames {
     private static let keys: [String: [[String]]] = [
         "entry": [["registration_entry", "fetch"]], "entries": [["registration_entry", "fetch"]],
-        "listEntries": [["registration_entry", "list"]], "countEntries": [["registration_entry", "count"]],
+        "listEntries": [["registration_entry", "list"]], "foldEntries": [["registration_entry", "list"]],
+        "countEntries": [["registration_entry", "count"]],
         "createEntry": [["registration_entry", "create"]], "createEntries": [["registration_entry", "create"]],
         "updateEntry": [["registration_entry", "update"]], "deleteEntry": [["registration_entry", "delete"]],
         "pruneEntries": [["registration_entry", "prune"]],
@@ -115,6 +116,7 @@ enum OperationNames {
         "createFederationRelationship": [["federation_relationship", "create"]],
         "federationRelationship": [["federation_relationship", "fetch"]],
         "listFederationRelationships": [["federation_relationship", "list"]],
+        "federationRelationships": [["federation_relationship", "list"]],
         "updateFederationRelationship": [["federation_relationship", "update"]],
         "deleteFederationRelationship": [["federation_relationship", "delete"]],
         "entryEvents": [["registration_entry_event", "list"]],

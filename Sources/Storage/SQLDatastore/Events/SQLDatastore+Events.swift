@@ -52,13 +52,17 @@ extension SQLDatastore: EventReader {
         }
     }
 
-    private func events(_ sql: String, _ eventID: Int64) async throws -> [ChangeEvent] {
-        try await pool.read { connection in
+    /// Counted as the operation that calls it.
+    private func events(
+        _ sql: String, _ eventID: Int64, function: StaticString = #function
+    ) async throws -> [ChangeEvent] {
+        let read: @Sendable (any SQLConnection) throws -> [ChangeEvent] = { connection in
             var events: [ChangeEvent] = []
             try connection.query(sql, [.integer(eventID)]) { row in
                 events.append(ChangeEvent(eventID: row.integer(0), key: row.text(1)))
             }
             return events
         }
+        return try await pool.read(read, function: function)
     }
 }
