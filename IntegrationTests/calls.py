@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Any call to a server, from its `.proto` files; and callers with an identity of their own."""
 import pathlib
+import select
 import socket
 import ssl
 import tempfile
@@ -105,21 +106,48 @@ class TLSGateway:
             except OSError:
                 return
             far = self.context.wrap_socket(socket.create_connection(("127.0.0.1", self.port)))
-            for source, sink in ((near, far), (far, near)):
-                threading.Thread(target=self.carry, args=(source, sink), daemon=True).start()
+            threading.Thread(target=self.carry, args=(near, far), daemon=True).start()
 
     @staticmethod
-    def carry(source, sink):
+    def carry(near, far):
+        """Both directions on one thread: Python before 3.13 does not lock a TLS connection, and one that is read and written
+        by two threads at the same time breaks off now and then."""
+        with near, far:
+            near.setblocking(False)
+            far.setblocking(False)
+            outward, inward = b"", b""
+            while True:
+                poll = select.poll()
+                poll.register(near, (0 if outward else select.POLLIN) | (select.POLLOUT if inward else 0))
+                poll.register(far, (0 if inward else select.POLLIN) | (select.POLLOUT if outward else 0))
+                if inward or not far.pending():
+                    poll.poll()
+                try:
+                    outward = outward or TLSGateway.received(near)
+                    outward = TLSGateway.unsent(outward, far)
+                    inward = inward or TLSGateway.received(far)
+                    inward = TLSGateway.unsent(inward, near)
+                except (OSError, EOFError):
+                    return
+
+    WAITS = (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError)
+
+    @staticmethod
+    def received(source):
         try:
-            while part := source.recv(65536):
-                sink.sendall(part)
-        except OSError:
-            pass
-        for end in (source, sink):
-            try:
-                end.shutdown(socket.SHUT_RDWR)
-            except OSError:
-                pass
+            part = source.recv(16384)
+        except TLSGateway.WAITS:
+            return b""
+        if not part:
+            raise EOFError
+        return part
+
+    @staticmethod
+    def unsent(data, sink):
+        try:
+            return data[sink.send(data):] if data else data
+        except TLSGateway.WAITS:
+            return data
 
     def close(self):
         self.listener.close()
