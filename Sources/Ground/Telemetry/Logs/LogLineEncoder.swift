@@ -73,7 +73,7 @@ struct LogLineEncoder: Sendable {
         }
         for (key, value) in sorted(fields, place != nil) {
             out.append(UInt8(ascii: " "))
-            out.append(contentsOf: key.utf8)
+            LogText.appendShown(key, to: &out)
             out.append(UInt8(ascii: "="))
             LogText.appendQuotedIfNeeded(plain(value), to: &out)
         }
@@ -100,12 +100,13 @@ struct LogLineEncoder: Sendable {
         out.append(contentsOf: "]".utf8)
         if let place { out.append(contentsOf: "\(place.fileText) \(place.function)".utf8) }
         out.append(UInt8(ascii: " "))
-        // A message must not steer the terminal.
-        out.append(contentsOf: message.unicodeScalars.map { $0.value < 0x20 ? "?" : String($0) }.joined().utf8)
+        LogText.appendShown(message, to: &out)
         for _ in 0..<max(0, 44 - message.count) { out.append(UInt8(ascii: " ")) }
         out.append(UInt8(ascii: " "))
         for (key, value) in sorted(fields, place != nil) {
-            out.append(contentsOf: " \u{1B}[\(color)m\(key)\u{1B}[0m=".utf8)
+            out.append(contentsOf: " \u{1B}[\(color)m".utf8)
+            LogText.appendShown(key, to: &out)
+            out.append(contentsOf: "\u{1B}[0m=".utf8)
             LogText.appendQuotedIfNeeded(plain(value), to: &out)
         }
     }

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import Groundwork
+
 /// Escaping of texts in log lines. Nothing that comes from outside can end a line or forge a field.
 enum LogText {
     private static let hex = Array("0123456789abcdef".utf8)
@@ -36,20 +38,33 @@ enum LogText {
             case "\u{0B}": out.append(contentsOf: "\\v".utf8)
             case " "..."~": out.append(UInt8(truncatingIfNeeded: scalar.value))
             case _ where scalar.value < 0x80: appendHex(scalar.value, 2, "\\x", to: &out)
-            case _ where isPrintable(scalar): out.append(contentsOf: String(scalar).utf8)
-            case _ where scalar.value < 0x10000: appendHex(scalar.value, 4, "\\u", to: &out)
-            default: appendHex(scalar.value, 8, "\\U", to: &out)
+            case _ where scalar.isGraphic: out.append(contentsOf: String(scalar).utf8)
+            default: appendEscape(scalar, to: &out)
             }
         }
         out.append(UInt8(ascii: "\""))
     }
 
-    private static func isPrintable(_ scalar: Unicode.Scalar) -> Bool {
-        switch scalar.properties.generalCategory {
-        case .control, .format, .surrogate, .privateUse, .unassigned, .lineSeparator, .paragraphSeparator,
-            .spaceSeparator:
-            false
-        default: true
+    /// Appends a text for a terminal to show: as it is, but for what would steer the terminal or end the line, which is
+    /// escaped as in JSON.
+    static func appendShown(_ text: String, to out: inout [UInt8]) {
+        guard !text.utf8.allSatisfy({ $0 >= 0x20 && $0 < 0x7F }) else { return out.append(contentsOf: text.utf8) }
+        for scalar in text.unicodeScalars {
+            switch scalar {
+            case "\n": out.append(contentsOf: "\\n".utf8)
+            case "\r": out.append(contentsOf: "\\r".utf8)
+            case "\t": out.append(contentsOf: "\\t".utf8)
+            case _ where scalar.steersTerminal: appendEscape(scalar, to: &out)
+            default: out.append(contentsOf: String(scalar).utf8)
+            }
+        }
+    }
+
+    private static func appendEscape(_ scalar: Unicode.Scalar, to out: inout [UInt8]) {
+        if scalar.value < 0x10000 {
+            appendHex(scalar.value, 4, "\\u", to: &out)
+        } else {
+            appendHex(scalar.value, 8, "\\U", to: &out)
         }
     }
 
@@ -71,8 +86,9 @@ enum LogText {
             case "\r": out.append(contentsOf: "\\r".utf8)
             case "\t": out.append(contentsOf: "\\t".utf8)
             case "<", ">", "&", "\u{2028}", "\u{2029}": appendHex(scalar.value, 4, "\\u", to: &out)
-            case _ where scalar.value < 0x20: appendHex(scalar.value, 4, "\\u", to: &out)
-            case _ where scalar.value < 0x80: out.append(UInt8(truncatingIfNeeded: scalar.value))
+            case " "..."~": out.append(UInt8(truncatingIfNeeded: scalar.value))
+            // Go writes DEL and C1 as they are; escaped, they are the same to a parser and nothing to a terminal.
+            case _ where scalar.value < 0xA0: appendHex(scalar.value, 4, "\\u", to: &out)
             default: out.append(contentsOf: String(scalar).utf8)
             }
         }

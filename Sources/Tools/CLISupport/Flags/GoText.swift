@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import Groundwork
+
 #if canImport(Glibc)
 import Glibc
 #elseif canImport(Musl)
@@ -135,7 +137,7 @@ package enum GoText {
                 if scalar.value < 0x20 || scalar.value == 0x7f {
                     let hex = String(scalar.value, radix: 16)
                     out += "\\x" + (hex.count < 2 ? "0" + hex : hex)
-                } else if scalar.isASCII || isPrintable(scalar) {
+                } else if scalar.isASCII || scalar.isGraphic {
                     out.unicodeScalars.append(scalar)
                 } else {
                     out += unicodeEscape(scalar)
@@ -150,15 +152,5 @@ package enum GoText {
         let hex = String(scalar.value, radix: 16)
         let width = hex.utf8.count > 4 ? 8 : 4
         return (width == 4 ? "\\u" : "\\U") + String(repeating: "0", count: width - hex.utf8.count) + hex
-    }
-
-    /// Letters, marks, numbers, punctuation and symbols.
-    private static func isPrintable(_ scalar: Unicode.Scalar) -> Bool {
-        switch scalar.properties.generalCategory {
-        case .control, .format, .surrogate, .privateUse, .unassigned, .lineSeparator, .paragraphSeparator,
-            .spaceSeparator:
-            false
-        default: true
-        }
     }
 }

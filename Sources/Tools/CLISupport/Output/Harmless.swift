@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import Groundwork
+
 // What a server stores was chosen by others: administrators, attested machines, foreign trust domains. None of it may
 // steer the terminal of whoever looks at it, or look like another line or in another order than it is.
 
@@ -36,15 +38,4 @@ extension String {
 extension Error {
     /// The error's text as one value within a line: statuses carry what a server says.
     package var harmless: String { "\(self)".harmless }
-}
-
-extension Unicode.Scalar {
-    /// C0, DEL and C1, the separators of lines and paragraphs, and what overrides, embeds or marks a direction.
-    fileprivate var steersTerminal: Bool {
-        guard value >= 0x7F else { return value < 0x20 }
-        switch properties.generalCategory {
-        case .control, .lineSeparator, .paragraphSeparator: return true
-        default: return properties.isBidiControl
-        }
-    }
 }
