@@ -117,12 +117,13 @@ def test_configured_relationship_is_polled_over_https_web(make_server, tmp_path)
     wait_for(serves_the_new_one, "the new certificate")
 
 
-def peer(answer, certificate=None):
+def peer(answer, certificate=None, maximum=ssl.TLSVersion.TLSv1_3):
     """Answers everybody who connects with the same bytes. Returns its port."""
     listener = socket.create_server(("127.0.0.1", 0))
     context = None
     if certificate:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.maximum_version = maximum
         context.load_cert_chain(*certificate)
 
     def serve(connection):
@@ -166,6 +167,40 @@ def test_an_endpoint_that_cannot_be_used_is_told_of_in_words(make_server, tmp_pa
         assert (words or f'Get "https://localhost:{port}/b": ') in refused.stderr, refused.stderr
         for word in ("Error.", "Error(", "NIO", "SSL.", ".cc", ".swift", "Failure("):
             assert word not in refused.stderr, refused.stderr
+
+
+def test_an_endpoint_that_shows_the_wrong_identity_is_told_of_with_the_reason(make_server, tmp_path):
+    web = web_certificate(tmp_path)
+    port = free_port()
+    one = make_server("one", trust_domain="one.test", settings=endpoint(port, '"https_spiffe" {}')).start()
+    stranger = make_server("stranger", trust_domain="one.test").start()
+    two = make_server("two", trust_domain="two.test").start()
+
+    def document(server):
+        return server("bundle", "show", "-format", "spiffe").stdout
+
+    cases = [
+        ("wrong ID", "spiffe://one.test/another", document(one), port, 'unexpected ID "spiffe://one.test/spire/server"'),
+        ("unknown authority", "spiffe://one.test/spire/server", document(stranger), port,
+         "could not verify leaf certificate: x509: certificate signed by unknown authority"),
+    ]
+    # A web server, with another library's TLS of either version.
+    cases += [
+        (str(version), "spiffe://one.test/spire/server", document(one), peer(b"", web, version),
+         "cannot get leaf certificate SPIFFE ID: certificate contains no URI SAN")
+        for version in (ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3)
+    ]
+    for name, identity, known, port, reason in cases:
+        two("bundle", "set", "-id", "one.test", "-format", "spiffe", input=known)
+        two("federation", "create", "-trustDomain", "one.test", "-bundleEndpointURL", f"https://127.0.0.1:{port}/",
+            "-bundleEndpointProfile", "https_spiffe", "-endpointSpiffeID", identity)
+        words = f'failed to fetch bundle: Get "https://127.0.0.1:{port}/": {reason}'
+        refused = two("federation", "refresh", "-id", "one.test", check=False)
+        assert refused.returncode == 1 and words in refused.stderr, (name, refused.stderr)
+        # The server asks on its own too, and nobody but its log hears of it.
+        logged = words.replace('"', '\\"')
+        wait_for(lambda: any("Error updating bundle" in line and logged in line for line in two.log().splitlines()), name)
+        two("federation", "delete", "-id", "one.test")
 
 
 def test_certificate_files_that_are_missing_stop_the_start(make_server, tmp_path):

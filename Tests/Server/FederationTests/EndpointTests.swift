@@ -75,12 +75,20 @@ import X509
             #expect(fetched.sequenceNumber == 3)
 
             let other = try endpoint(url, .httpsSPIFFE(SPIFFEID("spiffe://example.org/other")))
-            await #expect(throws: SpireError(.federationRefresh, "")) {
-                _ = try await fetcher().fetch(other, authenticatedBy: known)
-            }
             let strange = try X509Bundle(ca.trustDomain, der: try await TestCA.root().root)
-            await #expect(throws: SpireError(.federationRefresh, "")) {
-                _ = try await fetcher().fetch(right, authenticatedBy: strange)
+            let elsewhere = try X509Bundle(TrustDomain("elsewhere.org"), der: ca.root)
+            let later = BundleFetcher(
+                group: Self.group, timeout: .seconds(10), now: { SystemTime().now.addingTimeInterval(48 * 3600) })
+            for (fetcher, endpoint, bundle, reason) in [
+                (fetcher(), other, known, "unexpected ID \"spiffe://example.org/spire/server\""),
+                (fetcher(), right, strange, "could not verify leaf certificate: x509: certificate signed by unknown authority"),
+                (fetcher(), right, elsewhere, "no X.509 bundle for trust domain \"example.org\""),
+                (later, right, known, "could not verify leaf certificate: x509: certificate has expired or is not yet valid: "),
+            ] {
+                let error = await #expect(throws: SpireError.self) { try await fetcher.fetch(endpoint, authenticatedBy: bundle) }
+                #expect(error?.code == .federationRefresh)
+                let message = error?.message ?? ""
+                #expect(message.hasPrefix("failed to fetch bundle: Get \"\(url)\": \(reason)"), "\(message)")
             }
             do {
                 _ = try await fetcher().fetch(right, authenticatedBy: nil)
