@@ -2,6 +2,7 @@
 
 import FoundationEssentials
 import Groundwork
+import SPIFFE
 
 /// Outputs of the original that are kept outside the repository: `SPIRE_SAMPLES`, else `../shared/samples` beside it.
 /// Machines without them skip the tests that read them.
@@ -25,18 +26,6 @@ package enum Samples {
     /// The certificates of a PEM sample as DER.
     package static func certificates(_ path: String) throws -> [[UInt8]]? {
         guard let bytes = try bytes(path) else { return nil }
-        var found: [[UInt8]] = []
-        var body: String?
-        for line in String(decoding: bytes, as: UTF8.self).split(separator: "\n") {
-            if line.hasPrefix("-----BEGIN") {
-                body = ""
-            } else if line.hasPrefix("-----END") {
-                if let text = body, let der = Data(base64Encoded: text) { found.append([UInt8](der)) }
-                body = nil
-            } else {
-                body?.append(contentsOf: line)
-            }
-        }
-        return found
+        return try PEMBlock.all(String(decoding: bytes, as: UTF8.self)).map(\.der)
     }
 }

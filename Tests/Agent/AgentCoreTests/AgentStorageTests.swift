@@ -3,6 +3,7 @@
 import AgentCore
 import FoundationEssentials
 import Groundwork
+import SPIFFE
 import Testing
 
 #if canImport(Glibc)
@@ -72,6 +73,24 @@ struct AgentStorageTests {
             #expect(error.message.hasPrefix("failed to open storage: ") && error.message.contains(path))
         }
         #expect(try AtomicFile.read(path) == Array(text.utf8))
+    }
+
+    @Test("a stored certificate that is damaged is told of with its field and place, one that is only unusual is kept")
+    func certificates() throws {
+        func decode(_ pem: String) throws -> [[UInt8]] {
+            let text = Data(pem.utf8).base64EncodedString()
+            return try AgentData(decoding: Array("{\"bundle\":[\"\(text)\"]}".utf8)).bundle
+        }
+        let block = PEMBlock("CERTIFICATE", [1, 2, 3]).text
+        #expect(try decode(block) == [[1, 2, 3]])
+        #expect(try decode(block + "words\n" + PEMBlock("PUBLIC KEY", [4]).text + block) == [[1, 2, 3], [1, 2, 3]])
+        for (pem, words) in [
+            ("hello", ""), (PEMBlock("PUBLIC KEY", [4]).text, ""), (String(block.dropLast(10)), ": line 3 is not a whole -----END line"),
+            (block.replacing("\nA", with: "\n!"), ": block 1 is not base64 in line 2"),
+        ] {
+            let error = #expect(throws: SpireError.self) { try decode(pem) }
+            #expect(error?.code == .storageMalformed && error?.message == "failed to parse bundle: a value is not a PEM certificate" + words)
+        }
     }
 
     @Test("an unchanged state is not written again")

@@ -4,6 +4,7 @@ import FoundationEssentials
 import Groundwork
 import NIOPosix
 import SPIFFE
+import TestKit
 import Testing
 
 @testable import AgentCore
@@ -48,6 +49,22 @@ struct TrustBundleSourceTests {
             try TrustBundleSource.parse(Array(text.utf8), .pem, domain)
         }
         #expect(error?.code == .bootstrapBundle && error?.message == "error parsing trust bundle: " + words)
+    }
+
+    @Test("what is not PEM is passed over, and so are blocks of other kinds; of several certificates the damaged one is told")
+    func mixed() async throws {
+        let der = try await TestCA.root().root
+        let block = PEMBlock("CERTIFICATE", der).text
+        let key = PEMBlock("PUBLIC KEY", [1, 2, 3]).text
+        let latin = Array("# Gültig für alle\n".unicodeScalars.map { UInt8(truncatingIfNeeded: $0.value) })
+        let text = latin + Array((block + "-----BEGINNING OF MORE-----\nsubject=CN: x\n" + key + block).utf8)
+        #expect(try TrustBundleSource.parse(text, .pem, domain) == [der, der])
+        let broken = Array((block + PEMBlock("CERTIFICATE", [0x30, 0]).text).utf8)
+        let error = #expect(throws: SpireError.self) { try TrustBundleSource.parse(broken, .pem, domain) }
+        #expect(error?.message.hasPrefix("error parsing trust bundle: PEM block 2: malformed certificate: ") == true)
+        // A root that is cut off is not left out in silence.
+        let cut = #expect(throws: SpireError.self) { try TrustBundleSource.parse(Array((block + block.dropLast(40)).utf8), .pem, domain) }
+        #expect(cut?.message.contains("block 2 (line ") == true && cut?.message.hasSuffix(" has no -----END line") == true)
     }
 
     @Test("the authorities of an original agent's stored bundle are read as PEM")

@@ -26,13 +26,33 @@ import X509
         let headers = block().replacing("CERTIFICATE-----\nM", with: "CERTIFICATE-----\nSubject: web\nIssuer: x\n\nM")
         for text in [
             block(), block(width: 76), block(width: 1), block(width: 100_000), block(ending: "\r\n"), blanks, headers,
-            "subject=web\n" + block() + "and so on\n", String(block().dropLast()),
+            "subject=web\n" + block() + "and so on\n", String(block().dropLast()), block(ending: "\r\r\n"),
+            block().replacing("\nM", with: "\nM \t\r"), block(width: 4, ending: " \t\n"),
         ] {
             #expect(try Certificate.sequence(pem: text).map(\.der) == [der])
         }
         let mixed = block() + block("PRIVATE KEY") + block(width: 76)
         #expect(try Certificate.sequence(pem: mixed).map(\.der) == [der, der])
         #expect(try Certificate.sequence(pem: "nothing here").isEmpty)
+    }
+
+    @Test("words between blocks are passed over, whatever they look like", arguments: [
+        "Übersicht der Wurzeln: 1\u{FFFD}\0\u{7F}", "-----", "----- BEGIN CERTIFICATE -----", "-----BEGINNING OF THE LIST-----", "-----BEGIN-----",
+        "-----BEGIN of the list", "-----BEGIN CERTIFICATE----", "-----BEGIN CERTIFICATE----- of whom", "-----END of the list", "-----END-----",
+        "MIIB", "MIIBszCCAVmgAwIBAgIQ", "Proc-Type: 4,ENCRYPTED", "a: b",
+    ])
+    func words(_ line: String) throws {
+        let text = line + "\n\n" + block() + line + "\r\n# " + line + "\n" + block() + line
+        #expect(try Certificate.sequence(pem: text).map(\.der) == [der, der])
+    }
+
+    @Test("a block is written with lines of 64 characters, and read back")
+    func written() throws {
+        #expect(PEMBlock("CERTIFICATE", der).text == block())
+        for count in [1, 2, 3, 47, 48, 49, 96, 1000] {
+            let written = PEMBlock("X Y", (0..<count).map { UInt8(truncatingIfNeeded: $0) })
+            #expect(try PEMBlock.all(written.text + written.text) == [written, written])
+        }
     }
 
     @Test("what is wrong is said, and in which block and line")
@@ -47,8 +67,13 @@ import X509
             (without(0), "line \(count - 1) ends a block that did not begin"),
             (block() + block().replacing("\n-----END", with: "A\n-----END"), "block 2 (line \(count + 1)) is not whole base64: characters are missing or too many"),
             (block() + block().replacing("\nM", with: "\n*M"), "block 2 is not base64 in line \(count + 2)"),
-            (block() + "-----BEGIN CERTIFICATE----\n", "line \(count + 1) is not a whole -----BEGIN line"),
-            ("-----BEGIN CERTIFICATE----- x\n", "line 1 is not a whole -----BEGIN line"), ("-----BEGIN-----\n", "line 1 is not a whole -----BEGIN line"),
+            (block() + block().replacing("BEGIN CERTIFICATE-", with: "BEGIN CERTIFICATE"), "line \(count + 1) is not a whole -----BEGIN line"),
+            (block().replacing("BEGIN CERTIFICATE-----", with: "BEGIN CERTIFICATE----- x"), "line 1 is not a whole -----BEGIN line"),
+            (block().replacing("BEGIN CERTIFICATE", with: "BEGIN"), "line 1 is not a whole -----BEGIN line"),
+            (without(count - 1).replacing("BEGIN CERTIFICATE-", with: "BEGIN CERTIFICATE"), "line 1 is not a whole -----BEGIN line"),
+            (block().replacing("END CERTIFICATE-", with: "END CERTIFICATE"), "line \(count) is not a whole -----END line"),
+            (block().replacing("-----END", with: "-----BEGIN x-----\n-----END"), "block 1 (line 1) has no -----END line"),
+            (block().replacing("\nM", with: "\nM\u{A0}"), "block 1 is not base64 in line 2"),
             (block().replacing("END CERTIFICATE", with: "END KEY"), "block 1 begins as another kind (line 1) than it ends (line \(count))"),
             ("-----BEGIN CERTIFICATE-----\n\n-----END CERTIFICATE-----", "block 1 (line 1) is empty"),
             (String(repeating: "x", count: PEMBlock.maximumLength + 1), "the text is longer than 4194304 bytes"),

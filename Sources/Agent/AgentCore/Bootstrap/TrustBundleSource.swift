@@ -74,18 +74,11 @@ package enum TrustBundleSource: Sendable, Hashable {
         let found: [[UInt8]]
         switch format {
         case .pem:
-            guard let blocks = PEM.certificates(text) else {
-                throw SpireError(.bootstrapBundle, "error parsing trust bundle: \(damage(text))")
+            do {
+                found = try Certificate.sequence(pem: String(decoding: text, as: UTF8.self)).map(\.der)
+            } catch {
+                throw SpireError(.bootstrapBundle, "error parsing trust bundle: \(error.message)")
             }
-            for (index, der) in blocks.enumerated() {
-                do {
-                    _ = try Certificate(spiffeDER: der)
-                } catch {
-                    let place = blocks.count > 1 ? "certificate \(index + 1): " : ""
-                    throw SpireError(.bootstrapBundle, "error parsing trust bundle: \(place)\(error.message)")
-                }
-            }
-            found = blocks
         case .spiffe:
             do {
                 found = try SPIFFEBundle(trustDomain, document: text).x509Authorities.map(\.der)
@@ -95,16 +88,6 @@ package enum TrustBundleSource: Sendable, Hashable {
         }
         guard !found.isEmpty else { throw SpireError(.bootstrapBundle, "no certificates found in trust bundle") }
         return found
-    }
-
-    /// What is wrong with a PEM text, as the stricter reader has it, which says where.
-    private static func damage(_ text: [UInt8]) -> String {
-        do {
-            _ = try Certificate.sequence(pem: String(decoding: text, as: UTF8.self))
-            return "a CERTIFICATE block is damaged"
-        } catch {
-            return error.message
-        }
     }
 
     /// The URL with what the attempt is about as query parameters; parameters of the same names are replaced.

@@ -2,6 +2,7 @@
 
 package import FoundationEssentials
 import Groundwork
+import SPIFFE
 
 /// What an agent keeps over a restart: the content of `agent-data.json`. Its private key is the key manager's.
 package struct AgentData: Sendable, Hashable {
@@ -35,7 +36,7 @@ package struct AgentData: Sendable, Hashable {
 
     private static func list(_ certificates: [[UInt8]]) -> String {
         if certificates.isEmpty { return "null" }
-        let items = certificates.map { "\"" + Data(PEM.certificate($0).utf8).base64EncodedString() + "\"" }
+        let items = certificates.map { "\"" + Data(PEMBlock("CERTIFICATE", $0).text.utf8).base64EncodedString() + "\"" }
         return "[" + items.joined(separator: ",") + "]"
     }
 
@@ -67,10 +68,16 @@ package struct AgentData: Sendable, Hashable {
 
     private static func certificates(_ items: [Data], _ field: String) throws -> [[UInt8]] {
         try items.flatMap { item in
-            guard let found = PEM.certificates(Array(item)), !found.isEmpty else {
+            let blocks: [PEMBlock]
+            do {
+                blocks = try PEMBlock.all(String(decoding: item, as: UTF8.self)).filter { $0.label == "CERTIFICATE" }
+            } catch {
+                throw SpireError(.storageMalformed, "failed to parse \(field): a value is not a PEM certificate: \(error)")
+            }
+            guard !blocks.isEmpty else {
                 throw SpireError(.storageMalformed, "failed to parse \(field): a value is not a PEM certificate")
             }
-            return found
+            return blocks.map(\.der)
         }
     }
 }

@@ -1,22 +1,39 @@
 // SPDX-License-Identifier: Apache-2.0
 
 /// One block of a PEM text.
-/// > Spec: RFC 7468; as Go's reader, lines of any length and headers (RFC 1421 §4.4) are taken.
-struct PEMBlock: Sendable, Hashable {
+/// > Spec: RFC 7468; as Go's reader, lines of any length, with blanks in them, and headers (RFC 1421 §4.4) are taken.
+package struct PEMBlock: Sendable, Hashable {
     /// What stands behind `BEGIN`.
-    let label: String
-    let der: [UInt8]
+    package let label: String
+    package let der: [UInt8]
+
+    package init(_ label: String, _ der: [UInt8]) {
+        self.label = label
+        self.der = der
+    }
+
+    /// The block with lines of 64 characters and the last line end, as Go's encoder writes it.
+    package var text: String {
+        var out = "-----BEGIN \(label)-----\n"
+        var rest = Base64.encode(der, .standard)[...]
+        while !rest.isEmpty {
+            out += rest.prefix(64) + "\n"
+            rest = rest.dropFirst(64)
+        }
+        return out + "-----END \(label)-----\n"
+    }
 
     /// What is wrong with a PEM text, and where. Never holds a part of what the blocks hold.
-    struct Problem: Error, Sendable, CustomStringConvertible {
-        let description: String
+    package struct Problem: Error, Sendable, CustomStringConvertible {
+        package let description: String
     }
 
     /// Most bytes of a PEM text that are looked at.
     static let maximumLength = 4 << 20
 
-    /// All blocks of a text. What stands between blocks is skipped.
-    static func all(_ text: String) throws(Problem) -> [PEMBlock] {
+    /// All blocks of a text. What stands between blocks is skipped; a block that is damaged is a problem, where Go's
+    /// reader passes over it: a root or a chain that lacks one certificate fails elsewhere and later.
+    package static func all(_ text: String) throws(Problem) -> [PEMBlock] {
         guard text.utf8.count <= maximumLength else {
             throw Problem(description: "the text is longer than \(maximumLength) bytes")
         }
@@ -27,8 +44,9 @@ struct PEMBlock: Sendable, Hashable {
         return try reader.end()
     }
 
+    private static func isBlank(_ byte: UInt8) -> Bool { byte == 0x20 || byte == 0x09 || byte == 0x0D }
+
     private static func trimmed(_ line: Substring.UTF8View) -> Substring.UTF8View {
-        func isBlank(_ byte: UInt8) -> Bool { byte == 0x20 || byte == 0x09 || byte == 0x0D }
         var line = line.drop(while: isBlank)
         while let last = line.last, isBlank(last) { line.removeLast() }
         return line
@@ -46,20 +64,39 @@ struct PEMBlock: Sendable, Hashable {
         private var blocks: [PEMBlock] = []
         private var open: Open?
         private var line = 0
+        /// The last line outside of blocks that looks like a `BEGIN` that lost something.
+        private var suspect: Int?
 
         mutating func take(_ text: Substring.UTF8View) throws(Problem) {
             line += 1
-            if let label = try boundary(text, "-----BEGIN") {
-                guard open == nil else { throw unfinished() }
-                open = Open(label: label, line: line)
-            } else if let label = try boundary(text, "-----END") {
-                guard let open else { throw problem("line \(line) ends a block that did not begin") }
-                guard open.label == label else {
-                    throw problem("block \(number) begins as another kind (line \(open.line)) than it ends (line \(line))")
+            guard open != nil else { return try outside(text) }
+            if text.starts(with: "-----BEGIN".utf8) {
+                throw unfinished()
+            } else if text.starts(with: "-----END".utf8) {
+                guard let label = label(text, "-----END ") else { throw problem("line \(line) is not a whole -----END line") }
+                guard let open, open.label == label else {
+                    throw problem("block \(number) begins as another kind (line \(open?.line ?? line)) than it ends (line \(line))")
                 }
                 try finish(open)
             } else {
                 try body(text)
+            }
+        }
+
+        /// Words between blocks may look like a `BEGIN` or an `END`; what belongs to a block is not lost in silence.
+        private mutating func outside(_ text: Substring.UTF8View) throws(Problem) {
+            if let label = label(text, "-----BEGIN ") {
+                open = Open(label: label, line: line)
+                suspect = nil
+            } else if text.starts(with: "-----BEGIN".utf8) {
+                suspect = line
+            } else if let suspect {
+                let isData = suspect == line - 1 && text.count >= 16 && text.allSatisfy(Self.isBase64)
+                guard !isData, !text.starts(with: "-----END ".utf8) else {
+                    throw problem("line \(suspect) is not a whole -----BEGIN line")
+                }
+            } else if label(text, "-----END ") != nil {
+                throw problem("line \(line) ends a block that did not begin")
             }
         }
 
@@ -68,18 +105,15 @@ struct PEMBlock: Sendable, Hashable {
             return blocks
         }
 
-        /// The label of a line that begins with `word`; `nil` of every other line.
-        private func boundary(_ text: Substring.UTF8View, _ word: String) throws(Problem) -> String? {
+        /// The label of a whole line that begins with `word`; `nil` of every other line.
+        private func label(_ text: Substring.UTF8View, _ word: String) -> String? {
             guard text.starts(with: word.utf8) else { return nil }
             let rest = text.dropFirst(word.utf8.count)
-            guard rest.first == 0x20, rest.count >= 6, rest.suffix(5).elementsEqual("-----".utf8),
-                let label = String(rest.dropFirst().dropLast(5))
-            else { throw problem("line \(line) is not a whole \(word) line") }
-            return label
+            guard rest.suffix(5).elementsEqual("-----".utf8) else { return nil }
+            return String(rest.dropLast(5))
         }
 
         private mutating func body(_ text: Substring.UTF8View) throws(Problem) {
-            guard open != nil else { return }
             if open?.isInHeaders == true {
                 if text.contains(UInt8(ascii: ":")) {
                     guard !text.starts(with: "Proc-Type:".utf8) else {
@@ -89,8 +123,10 @@ struct PEMBlock: Sendable, Hashable {
                 }
                 open?.isInHeaders = false
             }
-            guard text.allSatisfy(Self.isBase64) else { throw problem("block \(number) is not base64 in line \(line)") }
-            open?.base64.append(contentsOf: text)
+            guard text.allSatisfy({ Self.isBase64($0) || isBlank($0) }) else {
+                throw problem("block \(number) is not base64 in line \(line)")
+            }
+            open?.base64.append(contentsOf: text.lazy.filter { !isBlank($0) })
         }
 
         private static func isBase64(_ byte: UInt8) -> Bool {
@@ -107,7 +143,7 @@ struct PEMBlock: Sendable, Hashable {
             guard let der = Base64.decode(block.base64, .standard) else {
                 throw problem("block \(number) (line \(block.line)) is not whole base64: characters are missing or too many")
             }
-            blocks.append(PEMBlock(label: block.label, der: der))
+            blocks.append(PEMBlock(block.label, der))
             open = nil
         }
 

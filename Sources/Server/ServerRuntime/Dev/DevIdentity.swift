@@ -79,7 +79,7 @@ struct DevIdentity: Sendable {
     /// Writes `svid.pem`, `svid.key`, `bundle.pem`, `svid.jwt` and `jwks.json`, readable by the caller only.
     func write(to folder: String) throws {
         try AtomicFile.write(Array(chainPEM.utf8), to: folder + "/svid.pem")
-        let keyPEM = key.reveal { PEMText.encode("PRIVATE KEY", $0) }
+        let keyPEM = key.reveal { PEMBlock("PRIVATE KEY", $0).text }
         try AtomicFile.write(Array(keyPEM.utf8), to: folder + "/svid.key")
         try AtomicFile.write(Array(bundlePEM.utf8), to: folder + "/bundle.pem")
         try AtomicFile.write(Array((jwt.token + "\n").utf8), to: folder + "/svid.jwt")
@@ -108,16 +108,8 @@ struct DevIdentity: Sendable {
 
     private var chainPEM: String {
         // Without the root the verifier added.
-        x509.chain.dropLast().map { PEMText.encode("CERTIFICATE", $0.der) }.joined()
+        x509.chain.dropLast().map { PEMBlock("CERTIFICATE", $0.der).text }.joined()
     }
 
-    private var bundlePEM: String { bundle.authorities.map { PEMText.encode("CERTIFICATE", $0.der) }.joined() }
-}
-
-/// > Spec: RFC 7468.
-enum PEMText {
-    static func encode(_ label: String, _ der: [UInt8]) -> String {
-        let text = Data(der).base64EncodedString(options: [.lineLength64Characters, .endLineWithLineFeed])
-        return "-----BEGIN \(label)-----\n\(text)\n-----END \(label)-----\n"
-    }
+    private var bundlePEM: String { bundle.authorities.map { PEMBlock("CERTIFICATE", $0.der).text }.joined() }
 }

@@ -106,7 +106,7 @@ struct DevSession: Sendable {
 
     private func prepare(with client: RPCClient) async throws -> String {
         let bundle = try await client.unary(BundleMethods.getBundle, .init())
-        let pem = bundle.x509Authorities.map { PEMText.encode("CERTIFICATE", [UInt8]($0.asn1)) }.joined()
+        let pem = bundle.x509Authorities.map { PEMBlock("CERTIFICATE", [UInt8]($0.asn1)).text }.joined()
         try AtomicFile.write(Array(pem.utf8), to: folder.path + "/bootstrap.pem")
         let token = try await client.unary(AgentMethods.createJoinToken, .with { $0.ttl = 600 })
         let user = getuid()
