@@ -88,7 +88,7 @@ package struct MySQLLocation: Sendable {
         case "unix": socket = address.isEmpty ? "/tmp/mysql.sock" : String(address)
         default:
             // Without its `@`, or with one too few, it is the user and the password.
-            guard net.utf8.allSatisfy({ $0 | 0x20 >= 97 && $0 | 0x20 <= 122 || $0 >= 48 && $0 <= 57 }) else {
+            guard Self.isWord(net) || net == "tcp4" || net == "tcp6" else {
                 throw Self.problem("invalid DSN: what stands before the address is no network such as tcp or unix")
             }
             throw Self.problem("default addr for network '\(net)' unknown")
@@ -112,7 +112,7 @@ package struct MySQLLocation: Sendable {
 
     private mutating func set(_ name: String, _ raw: String, _ parsesTime: inout Bool) throws {
         switch name {
-        case "parseTime": parsesTime = try Self.flag(raw)
+        case "parseTime": parsesTime = try Self.flag(name, raw)
         case "tls":
             let value = try Self.decoded(raw[...])
             switch value.lowercased() {
@@ -120,14 +120,15 @@ package struct MySQLLocation: Sendable {
             case "false", "0": tls = .off
             case "skip-verify": tls = .unverified
             case "preferred": tls = .preferred
-            default: throw Self.problem("invalid value / unknown config name: \(value)")
+            case _ where Self.isWord(value): throw Self.problem("invalid value / unknown config name: \(value)")
+            default: throw Self.problem("connection_string: tls is none of true, false, skip-verify and preferred")
             }
-        case "timeout": connectTimeout = try Self.seconds(raw)
-        case "readTimeout": readTimeout = try Self.seconds(raw)
-        case "writeTimeout": writeTimeout = try Self.seconds(raw)
+        case "timeout": connectTimeout = try Self.seconds(name, raw)
+        case "readTimeout": readTimeout = try Self.seconds(name, raw)
+        case "writeTimeout": writeTimeout = try Self.seconds(name, raw)
         case "charset": charset = String(try Self.decoded(raw[...]).split(separator: ",").first ?? "utf8mb4")
         case "collation": collation = raw
-        case "allowCleartextPasswords": allowsCleartextPasswords = try Self.flag(raw)
+        case "allowCleartextPasswords": allowsCleartextPasswords = try Self.flag(name, raw)
         case "loc":
             guard try Self.decoded(raw[...]) == "UTC" else {
                 throw Self.problem("connection_string: loc must be UTC; in another zone times in the database would be misread")
@@ -138,16 +139,15 @@ package struct MySQLLocation: Sendable {
             "allowFallbackToPlaintext", "allowNativePasswords", "checkConnLiveness", "clientFoundRows",
             "columnsWithAlias", "rejectReadOnly":
             // Ways in which the original's driver works; checked, and without meaning here.
-            _ = try Self.flag(raw)
+            _ = try Self.flag(name, raw)
         case "maxAllowedPacket", "connectionAttributes", "timeTruncate": break
         default:
             func isName(_ text: String) -> Bool {
                 !text.isEmpty && text.utf8.allSatisfy { ($0 | 0x20 >= 97 && $0 | 0x20 <= 122) || $0 == 95 || $0 == 46 }
             }
             guard isName(name) else {
-                // Named only if it looks like a name: in a string of another form it holds the password.
-                let isWord = name.utf8.count <= 40 && isName(name.filter { $0 != "-" })
-                throw Self.problem("connection_string: \(isWord ? "\"\(name)\"" : "what stands before a \"=\"") is not a parameter")
+                let place = Self.isWord(name) ? "\"\(name)\"" : "what stands before a \"=\""
+                throw Self.problem("connection_string: \(place) is not a parameter")
             }
             let value = try Self.decoded(raw[...])
             guard !value.contains(";") else { throw Self.problem("connection_string: \(name) has no valid value") }
@@ -155,20 +155,31 @@ package struct MySQLLocation: Sendable {
         }
     }
 
-    private static func flag(_ text: String) throws -> Bool {
+    private static func flag(_ name: String, _ text: String) throws -> Bool {
         switch text {
         case "1", "true", "TRUE", "True": return true
         case "0", "false", "FALSE", "False": return false
-        default: throw problem("invalid bool value: " + text)
+        case _ where isWord(text): throw problem("invalid bool value: " + text)
+        default: throw problem("connection_string: \(name) is neither true nor false")
         }
     }
 
+    /// Whether a message may repeat a part that is wrong: in a string of another form it is, or holds, the password.
+    private static func isWord(_ text: some StringProtocol) -> Bool {
+        !text.isEmpty && text.utf8.count <= 40
+            && text.utf8.allSatisfy { ($0 | 0x20 >= 97 && $0 | 0x20 <= 122) || $0 == 95 || $0 == 46 || $0 == 45 }
+    }
+
     /// Of a duration such as `90s`, `1.5m` or `500ms`, rounded up.
-    private static func seconds(_ text: String) throws -> UInt32 {
+    private static func seconds(_ name: String, _ text: String) throws -> UInt32 {
         let units: [(String, Double)] = [("ms", 0.001), ("us", 1e-6), ("ns", 1e-9), ("s", 1), ("m", 60), ("h", 3600)]
         guard let unit = units.first(where: { text.hasSuffix($0.0) }), let number = Double(text.dropLast(unit.0.count)),
             number >= 0, number * unit.1 < 1e6
-        else { throw problem("time: invalid duration \"\(text)\"") }
+        else {
+            let unit = text.utf8.drop { "0123456789.+-".utf8.contains($0) }
+            let isTime = text.utf8.count <= 20 && unit.count <= 2
+            throw problem(isTime ? "time: invalid duration \"\(text)\"" : "connection_string: \(name) is no duration such as 90s")
+        }
         return UInt32((number * unit.1).rounded(.up))
     }
 

@@ -59,6 +59,14 @@ import Testing
             "u:hush(h)/d?parseTime=true",
             "datastore-sql: invalid DSN: what stands before the address is no network such as tcp or unix"
         ),
+        // Strings of another form: what is taken for a value or a network is, or holds, the password.
+        ("/b?tls=x hush y", "datastore-sql: connection_string: tls is none of true, false, skip-verify and preferred"),
+        ("/b?tls=%68ush7", "datastore-sql: connection_string: tls is none of true, false, skip-verify and preferred"),
+        ("/b?parseTime=hush1", "datastore-sql: connection_string: parseTime is neither true nor false"),
+        ("/b?compress=", "datastore-sql: connection_string: compress is neither true nor false"),
+        ("/b?timeout=9hush", "datastore-sql: connection_string: timeout is no duration such as 90s"),
+        ("hush77/d", "datastore-sql: invalid DSN: what stands before the address is no network such as tcp or unix"),
+        ("u@tcp6(h)/d", "datastore-sql: default addr for network 'tcp6' unknown"),
         ("u:hush@/d?parseTime=true&x=1;DROP", "datastore-sql: connection_string: x has no valid value"),
     ])
     func refusals(text: String, message: String) {
