@@ -31,13 +31,13 @@ struct PackedTexts: Sendable {
         /// - Parameter start: How many bytes of `text` are left out at its beginning.
         static func with<Result>(_ text: String, from start: Int = 0, _ body: (Text) -> Result) -> Result {
             var text = text
-            return unsafe text.withUTF8 { unsafe body(Text(UnsafeBufferPointer(rebasing: $0.dropFirst(start)))) }
+            return text.withUTF8 { unsafe body(Text(UnsafeBufferPointer(rebasing: $0.dropFirst(start)))) }
         }
 
         static func with<Result>(_ first: String, _ second: String, _ body: (Text) -> Result) -> Result {
             var (first, second) = (first, second)
-            return unsafe first.withUTF8 { first in
-                unsafe second.withUTF8 { unsafe body(Text(first, $0)) }
+            return first.withUTF8 { first in
+                second.withUTF8 { unsafe body(Text(first, $0)) }
             }
         }
 
@@ -145,7 +145,7 @@ struct PackedTexts: Sendable {
 
     /// - Parameter text: As long as `bytes`.
     private static func isSame(_ bytes: Slice<UnsafeBufferPointer<UInt8>>, _ text: UnsafeBufferPointer<UInt8>) -> Bool {
-        guard let first = unsafe UnsafeBufferPointer(rebasing: bytes).baseAddress, let second = unsafe text.baseAddress else {
+        guard let first = unsafe UnsafeBufferPointer(rebasing: bytes).baseAddress, let second = text.baseAddress else {
             return true
         }
         return unsafe memcmp(first, second, text.count) == 0
