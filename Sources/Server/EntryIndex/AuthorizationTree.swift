@@ -40,13 +40,13 @@ struct AuthorizationTree: Sendable {
     /// Agents by each of their selectors.
     private(set) var agentsBySelector = ShardedMap<Int32, NumberSet>()
 
-    /// The parent asked for last; no vertex once that is gone.
-    private var lastParent: (id: String, vertex: Int32) = ("", -1)
-    private let aliasParent: String
+    /// The parent asked for last, -1 once that is gone; and whether it is the server.
+    private var lastParent: (vertex: Int32, isServer: Bool) = (-1, false)
+    /// Without a meaning: what is fetched ahead goes in here, so that the compiler does not leave it out.
+    private var glanced: Int32 = 0
 
     init(trustDomain: String) {
         domain = OwnDomain(trustDomain)
-        aliasParent = domain.prefix + "/spire/server"
     }
 
     var entryCount: Int { entries.count }
@@ -103,18 +103,52 @@ struct AuthorizationTree: Sendable {
 
     /// Adds the entry or replaces the one with its id. Entries outside the trust domain are left out.
     mutating func set(_ entry: RegistrationEntry, _ concern: inout Concern) {
-        set(IncomingEntry(entry, domain), &concern)
+        set(IncomingEntries(EntryRecords([entry]), domain), &concern)
     }
 
-    mutating func set(_ incoming: IncomingEntry, _ concern: inout Concern) {
-        let (entry, key, hash) = (incoming.entry, incoming.key, incoming.hash)
-        guard incoming.isOurs else { return remove(key, &concern) }
-        let numbers = NumberList(entry.selectors) { selectors.acquire($0) }
+    mutating func set(_ incoming: IncomingEntries, _ concern: inout Concern) {
+        let count = incoming.facts.count
+        unsafe incoming.records.withBytes { bytes in
+            for start in stride(from: 0, to: count, by: Self.glances) {
+                let some = start..<min(start + Self.glances, count)
+                for index in some { glance(at: index, of: incoming) }
+                for index in some { unsafe set(index, of: incoming, bytes, &concern) }
+            }
+        }
+    }
+
+    /// How many entries' places are fetched before the entries are put in.
+    private static var glances: Int { 16 }
+
+    /// In a large tree most of the time goes by waiting for memory.
+    private mutating func glance(at index: Int, of incoming: IncomingEntries) {
+        let facts = incoming.facts[index]
+        glanced &+= entrySlots.glance(facts.hash) &+ vertexSlots.glance(facts.pathHash)
+        for selector in incoming.records.records[index].selectors {
+            glanced &+= selectors.glance(incoming.selectorHashes[selector])
+        }
+    }
+
+    private mutating func set(
+        _ index: Int, of incoming: IncomingEntries, _ bytes: UnsafeBufferPointer<UInt8>, _ concern: inout Concern
+    ) {
+        let records = incoming.records
+        let (entry, facts) = (records.records[index], incoming.facts[index])
+        let (key, hash) = (facts.key, facts.hash)
+        guard facts.isOurs else { return remove(key, &concern) }
+        let path = unsafe domain.path(of: entry.spiffeID.bytes(in: bytes))
+        let parent = unsafe domain.path(of: entry.parentID.bytes(in: bytes))
+        let numbers = NumberList(entry.selectors) { place in
+            let selector = records.selectors[place]
+            return unsafe selectors.acquire(
+                PackedTexts.Text(selector.type.bytes(in: bytes), selector.value.bytes(in: bytes)),
+                incoming.selectorHashes[place])
+        }
         let known = entrySlots.find(hash) { entries[$0].key == key }
-        if let slot = known, keepsPlace(slot, entry, selectors: numbers) {
+        if let slot = known, keepsPlace(slot, path, parent, selectors: numbers) {
             var packed = entries[slot]
             for number in packed.selectors { selectors.release(number) }
-            packed.fill(from: entry, selectors: numbers)
+            packed.fill(from: entry, of: records, selectors: numbers)
             entries[slot] = packed
             if !packed.flags.contains(.alias) { concern.changed(key, under: packed.parent, self) }
             return
@@ -122,11 +156,11 @@ struct AuthorizationTree: Sendable {
         if known != nil { remove(key, &concern) }
         var packed = PackedEntry()
         packed.key = key
-        packed.spiffeID = acquireVertex(entry.spiffeID, hash: incoming.pathHash)
-        packed.parent = acquireParent(entry.parentID)
-        let isAlias = entry.parentID == aliasParent
+        packed.spiffeID = acquireVertex(path, facts.pathHash)
+        packed.parent = acquireParent(parent)
+        let isAlias = lastParent.isServer
         if isAlias { packed.flags.insert(.alias) }
-        packed.fill(from: entry, selectors: numbers)
+        packed.fill(from: entry, of: records, selectors: numbers)
         // Before the first sibling and the first twin, whose links to it follow.
         if !isAlias { packed.siblings.next = vertices[packed.parent].firstChild }
         packed.twins.next = vertices[packed.spiffeID].firstTwin
@@ -139,7 +173,7 @@ struct AuthorizationTree: Sendable {
 
     mutating func removeEntry(id: String, _ concern: inout Concern) { remove(EntryKey(id), &concern) }
 
-    private mutating func remove(_ key: EntryKey, _ concern: inout Concern) {
+    mutating func remove(_ key: EntryKey, _ concern: inout Concern) {
         let hash = SlotFinder.hash(key)
         guard let slot = entrySlots.find(hash, { entries[$0].key == key }) else { return }
         concern.unlinking(slot, self)
@@ -161,11 +195,11 @@ struct AuthorizationTree: Sendable {
     }
 
     /// Whether the entry in `slot` stays where it is in the tree under its new values.
-    private func keepsPlace(_ slot: Int32, _ entry: RegistrationEntry, selectors new: NumberList) -> Bool {
+    private func keepsPlace(
+        _ slot: Int32, _ path: PackedTexts.Text, _ parent: PackedTexts.Text, selectors new: NumberList
+    ) -> Bool {
         let packed = entries[slot]
-        guard domain.withPath(of: entry.spiffeID, { paths.isEqual(packed.spiffeID, $0) }),
-            domain.withPath(of: entry.parentID, { paths.isEqual(packed.parent, $0) })
-        else { return false }
+        guard paths.isEqual(packed.spiffeID, path), paths.isEqual(packed.parent, parent) else { return false }
         return !packed.flags.contains(.alias) || packed.selectors.elementsEqual(new)
     }
 
@@ -226,7 +260,8 @@ struct AuthorizationTree: Sendable {
             return
         }
         removeAgent(id: id, &concern)
-        let vertex = acquireVertex(id)
+        // No method of this value may take the closure, which changes it: the call would hold a copy meanwhile.
+        let vertex = domain.withPath(of: id) { acquireVertex($0, $0.hash) }
         let slot = agents.add(Agent(vertex: vertex, expiresAt: expiresAt, selectors: numbers))
         vertices[vertex].agent = slot
         for number in numbers { agentsBySelector[number, default: NumberSet()].insert(slot) }
@@ -255,32 +290,24 @@ struct AuthorizationTree: Sendable {
 
     // MARK: Vertices
 
-    /// - Parameters:
-    ///   - id: Of this trust domain.
-    ///   - hash: Of its path, if that is known.
-    private mutating func acquireVertex(_ id: String, hash: UInt64? = nil) -> Int32 {
-        // No method of this value may take the closure, which changes it: the call would hold a copy meanwhile.
-        domain.withPath(of: id) { path in
-            let hash = hash ?? path.hash
-            if let known = find(path, hash) {
-                vertices[known].uses += 1
-                return known
-            }
-            let slot = vertices.add(Vertex(uses: 1))
-            paths.set(slot, path)
-            vertexSlots.insert(hash, slot)
-            return slot
+    /// - Parameter hash: Of the path.
+    private mutating func acquireVertex(_ path: PackedTexts.Text, _ hash: UInt64) -> Int32 {
+        if let known = find(path, hash) {
+            vertices[known].uses += 1
+            return known
         }
+        let slot = vertices.add(Vertex(uses: 1))
+        paths.set(slot, path)
+        vertexSlots.insert(hash, slot)
+        return slot
     }
 
-    /// Siblings come one after another, often with one copy of their parent's text.
-    /// - Parameter id: Of this trust domain.
-    private mutating func acquireParent(_ id: String) -> Int32 {
-        // IDs of this trust domain are ASCII: equal texts have equal bytes.
-        if lastParent.vertex >= 0, id == lastParent.id {
+    /// Siblings come one after another.
+    private mutating func acquireParent(_ path: PackedTexts.Text) -> Int32 {
+        if lastParent.vertex >= 0, paths.isEqual(lastParent.vertex, path) {
             vertices[lastParent.vertex].uses += 1
         } else {
-            lastParent = (id, acquireVertex(id))
+            lastParent = (acquireVertex(path, path.hash), PackedTexts.Text.with("/spire/server") { path.isEqual($0) })
         }
         return lastParent.vertex
     }

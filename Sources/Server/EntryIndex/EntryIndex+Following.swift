@@ -105,11 +105,11 @@ extension EntryIndex {
         while !rest.isEmpty {
             let part = Array(rest.prefix(Self.pageSize))
             rest = rest.dropFirst(part.count)
-            let found = try await store.entries(ids: part)
-            let present = Set(found.map(\.id))
+            let found = IncomingEntries(try await store.entryRecords(ids: part), OwnDomain(trustDomain))
+            let present = Set(found.facts.map(\.key))
             change(size: part.count) { tree, concern in
-                for id in part where !present.contains(id) { tree.removeEntry(id: id, &concern) }
-                for entry in found { tree.set(entry, &concern) }
+                for key in part.map(EntryKey.init) where !present.contains(key) { tree.remove(key, &concern) }
+                tree.set(found, &concern)
             }
         }
         following.withLock { $0.pendingEntries.subtract(ids) }
@@ -166,10 +166,10 @@ extension EntryIndex {
         while let token = found.nextToken {
             // Read on while this piece is put into the tree.
             async let following = incoming(after: token, domain)
-            for entry in found.entries { fresh.set(entry, &nobody) }
+            fresh.set(found.entries, &nobody)
             found = try await following
         }
-        for entry in found.entries { fresh.set(entry, &nobody) }
+        fresh.set(found.entries, &nobody)
         for node in try await validNodes() { fresh.setAgent(node, &nobody) }
         board.begin()
         defer { board.finish() }
@@ -188,10 +188,11 @@ extension EntryIndex {
     /// A page of all entries; no token comes after the last.
     private func incoming(
         after token: String, _ domain: OwnDomain
-    ) async throws -> (entries: [IncomingEntry], nextToken: String?) {
-        let page = try await store.listEntries(EntryFilter(), page: PageRequest(token: token, size: Self.pageSize))
-        let isLast = page.items.count < Self.pageSize || page.nextToken.isEmpty
-        return (page.items.map { IncomingEntry($0, domain) }, isLast ? nil : page.nextToken)
+    ) async throws -> (entries: IncomingEntries, nextToken: String?) {
+        let page = try await store.listEntryRecords(
+            EntryFilter(), page: PageRequest(token: token, size: Self.pageSize))
+        let isLast = page.entries.count < Self.pageSize || page.nextToken.isEmpty
+        return (IncomingEntries(page.entries, domain), isLast ? nil : page.nextToken)
     }
 
     private func validNodes() async throws -> [AttestedNode] {

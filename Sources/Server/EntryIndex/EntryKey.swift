@@ -6,35 +6,42 @@ enum EntryKey: Hashable, Sendable {
     case text(String)
 
     init(_ id: String) {
-        self = Self.parsed(id) ?? .text(id)
+        var copy = id
+        self = copy.withUTF8 { unsafe Self.parsed($0) } ?? .text(id)
+    }
+
+    init(_ id: UnsafeBufferPointer<UInt8>) {
+        self = unsafe Self.parsed(id) ?? .text(String(decoding: id, as: UTF8.self))
     }
 
     /// Only the form that `text` gives back: 36 characters, lower case.
-    private static func parsed(_ id: String) -> EntryKey? {
-        var id = id
-        return id.withUTF8 { bytes in
-            guard bytes.count == 36 else { return nil }
-            var words: (UInt64, UInt64) = (0, 0)
-            for position in 0..<36 {
-                let byte = unsafe bytes[position]
-                if position == 8 || position == 13 || position == 18 || position == 23 {
-                    guard byte == UInt8(ascii: "-") else { return nil }
-                    continue
-                }
-                let digit: UInt8
-                switch byte {
-                case UInt8(ascii: "0")...UInt8(ascii: "9"): digit = byte - UInt8(ascii: "0")
-                case UInt8(ascii: "a")...UInt8(ascii: "f"): digit = byte - UInt8(ascii: "a") + 10
-                default: return nil
-                }
-                if position < 18 {
-                    words.0 = words.0 << 4 | UInt64(digit)
-                } else {
-                    words.1 = words.1 << 4 | UInt64(digit)
-                }
-            }
-            return .uuid(words.0, words.1)
+    private static func parsed(_ bytes: UnsafeBufferPointer<UInt8>) -> EntryKey? {
+        guard bytes.count == 36 else { return nil }
+        let hyphen = UInt8(ascii: "-")
+        guard unsafe bytes[8] == hyphen && bytes[13] == hyphen && bytes[18] == hyphen && bytes[23] == hyphen else { return nil }
+        let raw = UnsafeRawBufferPointer(bytes)
+        func four(_ place: Int) -> UInt64 {
+            unsafe UInt64(UInt32(littleEndian: raw.loadUnaligned(fromByteOffset: place, as: UInt32.self)))
         }
+        guard let first = hexadecimal(four(0) | four(4) << 32), let second = hexadecimal(four(9) | four(14) << 32),
+            let third = hexadecimal(four(19) | four(24) << 32), let fourth = hexadecimal(four(28) | four(32) << 32)
+        else { return nil }
+        return .uuid(first << 32 | second, third << 32 | fourth)
+    }
+
+    /// The number that eight characters, the first of them in the lowest byte, are in lower-case hexadecimal; all at once.
+    private static func hexadecimal(_ characters: UInt64) -> UInt64? {
+        let ones: UInt64 = 0x0101_0101_0101_0101
+        let isLetter = (characters >> 6) & ones
+        var digits = (characters & (0x0f * ones)) + isLetter * 9
+        // What the digits are written as is what was read, and those above 9 are the letters.
+        guard digits + 0x30 * ones + isLetter * 0x27 == characters, ((digits + 6 * ones) >> 4) & ones == isLetter,
+            digits & (0xf0 * ones) == 0
+        else { return nil }
+        digits = digits.byteSwapped
+        digits = (digits | digits >> 4) & 0x00ff_00ff_00ff_00ff
+        digits = (digits | digits >> 8) & 0x0000_ffff_0000_ffff
+        return (digits | digits >> 16) & 0xffff_ffff
     }
 
     var text: String {

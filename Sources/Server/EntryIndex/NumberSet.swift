@@ -118,11 +118,11 @@ enum NumberList: RandomAccessCollection, Sendable {
     static var none: NumberList { .few(count: 0, -1, -1, -1) }
 
     /// - Parameter number: Called once for each of `items`, in order.
-    init<Item>(_ items: [Item], _ number: (Item) -> Int32) {
+    init(_ items: Range<Int>, _ number: (Int) -> Int32) {
         if items.count > 3 {
             self = .many(items.map(number))
         } else {
-            func at(_ index: Int) -> Int32 { index < items.count ? number(items[index]) : -1 }
+            func at(_ index: Int) -> Int32 { index < items.count ? number(items.lowerBound + index) : -1 }
             self = .few(count: UInt8(items.count), at(0), at(1), at(2))
         }
     }

@@ -24,7 +24,8 @@ struct PackedEntry: Sendable {
     var rest: Rest?
 
     /// Takes over all but the entry's id and its place in the tree.
-    mutating func fill(from entry: RegistrationEntry, selectors numbers: NumberList) {
+    /// - Parameter records: What the entry is one of.
+    mutating func fill(from entry: EntryRecords.Record, of records: EntryRecords, selectors numbers: NumberList) {
         flags.formIntersection(.alias)
         if entry.admin { flags.insert(.admin) }
         if entry.downstream { flags.insert(.downstream) }
@@ -34,7 +35,7 @@ struct PackedEntry: Sendable {
         revisionNumber = entry.revisionNumber
         createdAt = entry.createdAt
         selectors = numbers
-        rest = Rest(entry)
+        rest = Rest(entry, of: records)
     }
 
     /// Places in a doubly linked list through the entries; -1 for none.
@@ -60,15 +61,15 @@ struct PackedEntry: Sendable {
         let attributes: RegistrationEntry.AdditionalAttributes?
 
         /// - Returns: `nil` when the entry has none of it.
-        init?(_ entry: RegistrationEntry) {
+        init?(_ entry: EntryRecords.Record, of records: EntryRecords) {
             if entry.federatesWith.isEmpty, entry.dnsNames.isEmpty, entry.hint.isEmpty, entry.expiresAt == 0,
                 entry.additionalAttributes == nil
             {
                 return nil
             }
-            federatesWith = entry.federatesWith
-            dnsNames = entry.dnsNames
-            hint = entry.hint
+            federatesWith = records.texts(entry.federatesWith)
+            dnsNames = records.texts(entry.dnsNames)
+            hint = records.text(entry.hint)
             expiresAt = entry.expiresAt
             attributes = entry.additionalAttributes
         }

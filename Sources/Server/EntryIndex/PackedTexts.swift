@@ -1,12 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-#if canImport(Glibc)
-import Glibc
-#elseif canImport(Musl)
-import Musl
-#else
-import Darwin
-#endif
+import Groundwork
 
 /// Texts under numbers that somebody else gives out, 64 in one buffer: each takes its bytes and four more.
 ///
@@ -18,7 +12,8 @@ struct PackedTexts: Sendable {
         fileprivate let first: UnsafeBufferPointer<UInt8>
         fileprivate let second: UnsafeBufferPointer<UInt8>
 
-        fileprivate init(_ first: UnsafeBufferPointer<UInt8>, _ second: UnsafeBufferPointer<UInt8>) {
+        /// Both good as long as the text is used.
+        init(_ first: UnsafeBufferPointer<UInt8>, _ second: UnsafeBufferPointer<UInt8>) {
             unsafe self.first = unsafe first
             unsafe self.second = unsafe second
         }
@@ -45,6 +40,11 @@ struct PackedTexts: Sendable {
         var border: Int { unsafe first.count }
 
         fileprivate var count: Int { unsafe first.count + second.count }
+
+        /// Whether both parts are the same bytes.
+        func isEqual(_ other: Text) -> Bool {
+            unsafe border == other.border && first.isSame(as: other.first) && second.isSame(as: other.second)
+        }
 
         /// For a `SlotFinder`.
         var hash: UInt64 {
@@ -117,8 +117,8 @@ struct PackedTexts: Sendable {
     /// Whether the text is exactly these bytes, wherever the border of the parts is.
     func isEqual(_ number: Int32, _ text: Text) -> Bool {
         unsafe withBytes(number) { bytes in
-            unsafe bytes.count == text.count && Self.isSame(bytes.prefix(text.border), text.first)
-                && Self.isSame(bytes.dropFirst(text.border), text.second)
+            unsafe bytes.count == text.count && bytes.begins(with: text.first)
+                && UnsafeBufferPointer(rebasing: bytes.dropFirst(text.border)).isSame(as: text.second)
         }
     }
 
@@ -141,14 +141,6 @@ struct PackedTexts: Sendable {
 
     private static func position(_ number: Int32) -> (group: Int, piece: Int, place: Int) {
         (Int(number >> 12), Int(number >> 6 & 63), Int(number & 63))
-    }
-
-    /// - Parameter text: As long as `bytes`.
-    private static func isSame(_ bytes: Slice<UnsafeBufferPointer<UInt8>>, _ text: UnsafeBufferPointer<UInt8>) -> Bool {
-        guard let first = unsafe UnsafeBufferPointer(rebasing: bytes).baseAddress, let second = text.baseAddress else {
-            return true
-        }
-        return unsafe memcmp(first, second, text.count) == 0
     }
 
     private static func put(_ text: Text, _ place: Int, into piece: inout Piece) {

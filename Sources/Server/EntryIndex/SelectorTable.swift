@@ -26,17 +26,22 @@ struct SelectorTable: Sendable {
     }
 
     mutating func acquire(_ selector: Selector) -> Int32 {
-        PackedTexts.Text.with(selector.type, selector.value) { text in
-            let hash = text.hash
-            if let known = find(text, hash) {
-                uses[known].count += 1
-                return known
-            }
-            let number = uses.add(Use(count: 1, typeLength: Int32(truncatingIfNeeded: text.border)))
-            texts.set(number, text)
-            numbers.insert(hash, number)
-            return number
+        // No method of this value may take the closure, which changes it: the call would hold a copy meanwhile.
+        PackedTexts.Text.with(selector.type, selector.value) { acquire($0, $0.hash) }
+    }
+
+    /// - Parameters:
+    ///   - text: Type and value.
+    ///   - hash: Of the text.
+    mutating func acquire(_ text: PackedTexts.Text, _ hash: UInt64) -> Int32 {
+        if let known = find(text, hash) {
+            uses[known].count += 1
+            return known
         }
+        let number = uses.add(Use(count: 1, typeLength: Int32(truncatingIfNeeded: text.border)))
+        texts.set(number, text)
+        numbers.insert(hash, number)
+        return number
     }
 
     mutating func release(_ number: Int32) {
@@ -46,6 +51,9 @@ struct SelectorTable: Sendable {
         texts.clear(number)
         uses.remove(number, empty: Use(count: 0, typeLength: 0))
     }
+
+    /// `SlotFinder.glance`.
+    func glance(_ hash: UInt64) -> Int32 { numbers.glance(hash) }
 
     private func find(_ text: PackedTexts.Text, _ hash: UInt64) -> Int32? {
         numbers.find(hash) { Int(uses[$0].typeLength) == text.border && texts.isEqual($0, text) }

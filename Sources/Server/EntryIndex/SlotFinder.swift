@@ -42,6 +42,16 @@ struct SlotFinder: Sendable {
         }
     }
 
+    /// Fetches the place of a hash into the processor's cache. Several of these one after another wait together, several
+    /// `find` one after the other.
+    /// - Returns: something that depends on what was fetched.
+    func glance(_ hash: UInt64) -> Int32 {
+        let (group, index) = Self.place(hash)
+        if groups[group].isEmpty || groups[group][index].count == 0 { return 0 }
+        let mask = groups[group][index].cells.count - 1
+        return groups[group][index].cells[Int(UInt32(truncatingIfNeeded: hash)) & mask].slot
+    }
+
     /// Adds a number that is not there yet.
     mutating func insert(_ hash: UInt64, _ slot: Int32) {
         let (group, index) = Self.place(hash)

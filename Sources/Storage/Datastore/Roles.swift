@@ -12,24 +12,40 @@ package protocol EntryReader: Sendable {
     /// Those of `ids` that exist, in no particular order.
     func entries(ids: [String]) async throws -> [RegistrationEntry]
     func listEntries(_ filter: EntryFilter, page: PageRequest?) async throws -> Page<RegistrationEntry>
+    /// What `entries` finds, for the many.
+    func entryRecords(ids: [String]) async throws -> EntryRecords
+    /// What `listEntries` finds, for the many.
+    func listEntryRecords(
+        _ filter: EntryFilter, page: PageRequest?
+    ) async throws -> (entries: EntryRecords, nextToken: String)
     /// A listing that is never in memory as a whole: `add` takes one piece of it after the other, in order, all from one
     /// view of the data. It may be begun anew with `initial`, so it has no effect but on its result.
     /// - Returns: what `add` made of it, and the token of the next page.
     func foldEntries<Result: Sendable>(
         _ filter: EntryFilter, page: PageRequest?, into initial: Result,
-        _ add: @escaping @Sendable (inout Result, [RegistrationEntry]) throws -> Void
+        _ add: @escaping @Sendable (inout Result, EntryRecords) throws -> Void
     ) async throws -> (result: Result, nextToken: String)
     func countEntries(_ filter: EntryFilter) async throws -> Int
 }
 
+/// For readers that have few.
 extension EntryReader {
+    package func entryRecords(ids: [String]) async throws -> EntryRecords { EntryRecords(try await entries(ids: ids)) }
+
+    package func listEntryRecords(
+        _ filter: EntryFilter, page: PageRequest?
+    ) async throws -> (entries: EntryRecords, nextToken: String) {
+        let found = try await listEntries(filter, page: page)
+        return (EntryRecords(found.items), found.nextToken)
+    }
+
     package func foldEntries<Result: Sendable>(
         _ filter: EntryFilter, page: PageRequest?, into initial: Result,
-        _ add: @escaping @Sendable (inout Result, [RegistrationEntry]) throws -> Void
+        _ add: @escaping @Sendable (inout Result, EntryRecords) throws -> Void
     ) async throws -> (result: Result, nextToken: String) {
-        let found = try await listEntries(filter, page: page)
+        let found = try await listEntryRecords(filter, page: page)
         var result = initial
-        try add(&result, found.items)
+        try add(&result, found.entries)
         return (result, found.nextToken)
     }
 }

@@ -95,8 +95,8 @@ final class MySQLStatement: SQLRow {
 
     // MARK: The current row
 
-    private func bytes(_ column: Int) -> UnsafeRawBufferPointer {
-        columns?.bytes(column) ?? UnsafeRawBufferPointer(start: nil, count: 0)
+    func bytes(_ column: Int) -> UnsafeBufferPointer<UInt8> {
+        columns?.bytes(column).assumingMemoryBound(to: UInt8.self) ?? UnsafeBufferPointer(start: nil, count: 0)
     }
 
     func isNull(_ column: Int) -> Bool { columns?.isNull(column) ?? true }
@@ -128,7 +128,7 @@ final class MySQLStatement: SQLRow {
 
     func blob(_ column: Int) -> [UInt8] { [UInt8](bytes(column)) }
 
-    func time(_ column: Int) -> Int64? { isNull(column) ? nil : CalendarTime.seconds(bytes(column)) }
+    func time(_ column: Int) -> Int64? { isNull(column) ? nil : CalendarTime.seconds(UnsafeRawBufferPointer(bytes(column))) }
 }
 
 /// Buffers that columns are fetched into.

@@ -69,6 +69,8 @@ struct PostgresRow: SQLRow {
 
     func blob(_ column: Int) -> [UInt8] { [UInt8](result.bytes(row, column)) }
 
+    func bytes(_ column: Int) -> UnsafeBufferPointer<UInt8> { result.bytes(row, column).assumingMemoryBound(to: UInt8.self) }
+
     /// Times are microseconds since 2000.
     func time(_ column: Int) -> Int64? {
         guard !isNull(column), result.bytes(row, column).count == 8 else { return nil }

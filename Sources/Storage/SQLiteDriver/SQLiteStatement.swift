@@ -1,15 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import CSQLite
+import Groundwork
 import SQLDatastore
-
-#if canImport(Glibc)
-import Glibc
-#elseif canImport(Musl)
-import Musl
-#else
-import Darwin
-#endif
 
 /// A prepared statement; while it runs it is also its current row.
 final class SQLiteStatement: SQLRow {
@@ -96,7 +89,7 @@ final class SQLiteStatement: SQLRow {
     func integer(_ column: Int) -> Int64 { sqlite3_column_int64(compiled, Int32(column)) }
     func bool(_ column: Int) -> Bool { sqlite3_column_int64(compiled, Int32(column)) != 0 }
 
-    private func bytes(_ column: Int) -> UnsafeBufferPointer<UInt8> {
+    func bytes(_ column: Int) -> UnsafeBufferPointer<UInt8> {
         let base = sqlite3_column_text(compiled, Int32(column))
         return UnsafeBufferPointer(start: base, count: base == nil ? 0 : Int(sqlite3_column_bytes(compiled, Int32(column))))
     }
@@ -105,11 +98,7 @@ final class SQLiteStatement: SQLRow {
 
     func text(_ column: Int, unless same: String) -> String {
         let bytes = bytes(column)
-        let isSame = same.utf8.withContiguousStorageIfAvailable { known in
-            guard known.count == bytes.count else { return false }
-            guard let a = known.baseAddress, let b = bytes.baseAddress else { return true }
-            return memcmp(a, b, known.count) == 0
-        }
+        let isSame = same.utf8.withContiguousStorageIfAvailable { $0.isSame(as: bytes) }
         return isSame == true ? same : String(decoding: bytes, as: UTF8.self)
     }
 
@@ -118,10 +107,19 @@ final class SQLiteStatement: SQLRow {
         return [UInt8](UnsafeRawBufferPointer(start: base, count: Int(sqlite3_column_bytes(compiled, Int32(column)))))
     }
 
+    /// Rows that were made together have one time.
+    private var lastTime: (text: [UInt8], seconds: Int64?) = ([], nil)
+
+    private func seconds(_ text: UnsafeBufferPointer<UInt8>) -> Int64? {
+        if lastTime.text.withUnsafeBufferPointer({ $0.isSame(as: text) }) { return lastTime.seconds }
+        lastTime = (Array(text), SQLiteTime.seconds(text))
+        return lastTime.seconds
+    }
+
     func time(_ column: Int) -> Int64? {
         switch sqlite3_column_type(compiled, Int32(column)) {
         case SQLITE_INTEGER: integer(column)
-        case SQLITE_TEXT: SQLiteTime.seconds(bytes(column))
+        case SQLITE_TEXT: seconds(bytes(column))
         default: nil
         }
     }

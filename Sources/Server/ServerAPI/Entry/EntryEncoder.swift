@@ -24,20 +24,23 @@ struct EntryEncoder: Sendable {
         self.field = UInt64(field)
     }
 
-    mutating func append(contentsOf entries: [RegistrationEntry]) {
-        // By index: a loop over the entries themselves would copy each, which is to count up all that it refers to.
-        for index in entries.indices where !append(entries[index]) { unreadable.append(entries[index].id) }
-    }
+    mutating func append(contentsOf entries: [RegistrationEntry]) { append(contentsOf: EntryRecords(entries)) }
 
-    private mutating func append(_ entry: RegistrationEntry) -> Bool {
-        guard let ids = IDs(entry, ids) else { return false }
-        let size = FieldCounter.count { Self.write(entry, ids, mask, to: &$0) }
-        FieldWriter.write(FieldSizes.message(field, size), into: &out) { out in
-            out.begin(field, size: size)
-            Self.write(entry, ids, mask, to: &out)
+    mutating func append(contentsOf entries: EntryRecords) {
+        unsafe entries.withBytes { bytes in
+            for record in entries.records {
+                guard let entry = unsafe Entry(record, of: entries, bytes, ids) else {
+                    unreadable.append(entries.text(record.id))
+                    continue
+                }
+                let size = FieldCounter.count { Self.write(entry, mask, to: &$0) }
+                FieldWriter.write(FieldSizes.message(field, size), into: &out) { out in
+                    out.begin(field, size: size)
+                    Self.write(entry, mask, to: &out)
+                }
+                count += 1
+            }
         }
-        count += 1
-        return true
     }
 
     /// Writes a result of a batch call, as `BatchCreateEntryResponse` has them.
@@ -55,18 +58,23 @@ struct EntryEncoder: Sendable {
     /// The same with the entry there is.
     /// - Returns: false, with nothing written, for an entry that cannot be shown.
     mutating func append(result status: RPCStatus?, _ entry: RegistrationEntry) -> Bool {
-        guard let ids = IDs(entry, ids) else { return false }
-        let statusSize = FieldCounter.count { Self.write(status, to: &$0) }
-        let entrySize = FieldCounter.count { Self.write(entry, ids, mask, to: &$0) }
-        let size = FieldSizes.message(1, statusSize) + FieldSizes.message(2, entrySize)
-        FieldWriter.write(FieldSizes.message(field, size), into: &out) { out in
-            out.begin(field, size: size)
-            out.begin(1, size: statusSize)
-            Self.write(status, to: &out)
-            out.begin(2, size: entrySize)
-            Self.write(entry, ids, mask, to: &out)
+        let records = EntryRecords([entry])
+        return unsafe records.withBytes { bytes in
+            guard let record = records.records.first, let entry = unsafe Entry(record, of: records, bytes, ids) else {
+                return false
+            }
+            let statusSize = FieldCounter.count { Self.write(status, to: &$0) }
+            let entrySize = FieldCounter.count { Self.write(entry, mask, to: &$0) }
+            let size = FieldSizes.message(1, statusSize) + FieldSizes.message(2, entrySize)
+            FieldWriter.write(FieldSizes.message(field, size), into: &out) { out in
+                out.begin(field, size: size)
+                out.begin(1, size: statusSize)
+                Self.write(status, to: &out)
+                out.begin(2, size: entrySize)
+                Self.write(entry, mask, to: &out)
+            }
+            return true
         }
-        return true
     }
 
     /// Writes a field that follows the entries.
@@ -88,27 +96,32 @@ struct EntryEncoder: Sendable {
 
     /// `spire.api.types.Entry`. Static, because a method that reads `self` while `out` is written would copy all that was
     /// written.
-    private static func write(
-        _ entry: RegistrationEntry, _ ids: IDs, _ mask: EntryMask, to out: inout some FieldSink
-    ) {
-        out.text(1, entry.id)
-        if mask.contains(.spiffeID) { id(2, ids.spiffeID, &out) }
-        if mask.contains(.parentID) { id(3, ids.parentID, &out) }
-        if mask.contains(.selectors) { for selector in entry.selectors { Self.selector(4, selector, &out) } }
-        if mask.contains(.x509SVIDTTL) { out.number(5, Int64(entry.x509SVIDTTL)) }
-        if mask.contains(.federatesWith) {
-            for domain in entry.federatesWith { out.element(6, EntryMapping.trustDomainName(domain)) }
+    private static func write(_ entry: borrowing Entry, _ mask: EntryMask, to out: inout some FieldSink) {
+        let record = entry.record
+        unsafe out.text(1, entry.bytes(record.id))
+        if mask.contains(.spiffeID) { id(2, entry, record.spiffeID, entry.spiffeID, &out) }
+        if mask.contains(.parentID) { id(3, entry, record.parentID, entry.parentID, &out) }
+        if mask.contains(.selectors) {
+            for selector in entry.records.selectors[record.selectors] {
+                unsafe Self.selector(4, entry.bytes(selector.type), entry.bytes(selector.value), &out)
+            }
         }
-        if mask.contains(.admin) { out.flag(7, entry.admin) }
-        if mask.contains(.downstream) { out.flag(8, entry.downstream) }
-        if mask.contains(.expiresAt) { out.number(9, entry.expiresAt) }
-        if mask.contains(.dnsNames) { for name in entry.dnsNames { out.element(10, name) } }
-        if mask.contains(.revisionNumber) { out.number(11, entry.revisionNumber) }
-        if mask.contains(.storeSVID) { out.flag(12, entry.storeSVID) }
-        if mask.contains(.jwtSVIDTTL) { out.number(13, Int64(entry.jwtSVIDTTL)) }
-        if mask.contains(.hint) { out.text(14, entry.hint) }
-        if mask.contains(.createdAt) { out.number(15, entry.createdAt) }
-        if mask.contains(.additionalAttributes), let attributes = entry.additionalAttributes {
+        if mask.contains(.x509SVIDTTL) { out.number(5, Int64(record.x509SVIDTTL)) }
+        if mask.contains(.federatesWith) {
+            for domain in entry.records.texts(record.federatesWith) { out.element(6, EntryMapping.trustDomainName(domain)) }
+        }
+        if mask.contains(.admin) { out.flag(7, record.admin) }
+        if mask.contains(.downstream) { out.flag(8, record.downstream) }
+        if mask.contains(.expiresAt) { out.number(9, record.expiresAt) }
+        if mask.contains(.dnsNames) {
+            for name in entry.records.texts[record.dnsNames] { unsafe out.element(10, entry.bytes(name)) }
+        }
+        if mask.contains(.revisionNumber) { out.number(11, record.revisionNumber) }
+        if mask.contains(.storeSVID) { out.flag(12, record.storeSVID) }
+        if mask.contains(.jwtSVIDTTL) { out.number(13, Int64(record.jwtSVIDTTL)) }
+        if mask.contains(.hint) { unsafe out.text(14, entry.bytes(record.hint)) }
+        if mask.contains(.createdAt) { out.number(15, record.createdAt) }
+        if mask.contains(.additionalAttributes), let attributes = record.additionalAttributes {
             let first = attributes.disableX509SVIDPrefetch
             let second = attributes.jwtSVIDIncludeJTI
             out.begin(16, size: (first ? 2 : 0) + (second ? 2 : 0))
@@ -117,16 +130,21 @@ struct EntryEncoder: Sendable {
         }
     }
 
-    private static func id(_ field: UInt64, _ id: IDRules.Parts, _ out: inout some FieldSink) {
-        out.begin(field, size: FieldSizes.text(id.trustDomain.utf8.count) + FieldSizes.text(id.pathLength))
+    private static func id(
+        _ field: UInt64, _ entry: borrowing Entry, _ place: EntryRecords.Place, _ id: IDRules.Parts, _ out: inout some FieldSink
+    ) {
+        let path = unsafe UnsafeBufferPointer(rebasing: entry.bytes(place).dropFirst(id.pathStart))
+        out.begin(field, size: FieldSizes.text(id.trustDomain.utf8.count) + FieldSizes.text(path.count))
         out.text(1, id.trustDomain)
-        if id.pathLength > 0 { out.element(2, id.text, from: id.pathStart) }
+        unsafe out.text(2, path)
     }
 
-    private static func selector(_ field: UInt64, _ selector: Selector, _ out: inout some FieldSink) {
-        out.begin(field, size: FieldSizes.text(selector.type.utf8.count) + FieldSizes.text(selector.value.utf8.count))
-        out.text(1, selector.type)
-        out.text(2, selector.value)
+    private static func selector(
+        _ field: UInt64, _ type: UnsafeBufferPointer<UInt8>, _ value: UnsafeBufferPointer<UInt8>, _ out: inout some FieldSink
+    ) {
+        out.begin(field, size: FieldSizes.text(type.count) + FieldSizes.text(value.count))
+        unsafe out.text(1, type)
+        unsafe out.text(2, value)
     }
 
     /// `spire.api.types.Status`.
@@ -135,15 +153,28 @@ struct EntryEncoder: Sendable {
         out.text(2, status?.message ?? "OK")
     }
 
-    private struct IDs {
+    /// An entry that can be shown, and where its texts are. Not to be kept after the call that `bytes` is from.
+    @safe private struct Entry: ~Copyable {
+        let record: EntryRecords.Record
+        let records: EntryRecords
         let spiffeID: IDRules.Parts
         let parentID: IDRules.Parts
+        private let buffer: UnsafeBufferPointer<UInt8>
 
         /// - Returns: `nil` when a stored ID is no SPIFFE ID.
-        init?(_ entry: RegistrationEntry, _ rules: IDRules) {
-            guard let spiffeID = rules.parts(entry.spiffeID), let parentID = rules.parts(entry.parentID) else { return nil }
+        init?(
+            _ record: EntryRecords.Record, of records: EntryRecords, _ buffer: UnsafeBufferPointer<UInt8>, _ rules: IDRules
+        ) {
+            guard let spiffeID = unsafe rules.parts(record.spiffeID.bytes(in: buffer)),
+                let parentID = unsafe rules.parts(record.parentID.bytes(in: buffer))
+            else { return nil }
+            self.record = record
+            self.records = records
             self.spiffeID = spiffeID
             self.parentID = parentID
+            unsafe self.buffer = unsafe buffer
         }
+
+        func bytes(_ place: EntryRecords.Place) -> UnsafeBufferPointer<UInt8> { unsafe place.bytes(in: buffer) }
     }
 }

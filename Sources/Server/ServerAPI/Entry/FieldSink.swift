@@ -6,8 +6,7 @@ import NIOCore
 /// > Spec: Protocol Buffers, Encoding.
 protocol FieldSink {
     mutating func varint(_ value: UInt64)
-    /// - Parameter start: How many bytes of `text` are left out at its beginning.
-    mutating func raw(_ text: String, from start: Int)
+    mutating func raw(_ bytes: UnsafeBufferPointer<UInt8>)
 }
 
 enum FieldSizes {
@@ -39,10 +38,19 @@ extension FieldSink {
         if !value.isEmpty { element(field, value) }
     }
 
+    mutating func text(_ field: UInt64, _ value: UnsafeBufferPointer<UInt8>) {
+        if !value.isEmpty { unsafe element(field, value) }
+    }
+
     /// Of a repeated field: written even when empty.
-    mutating func element(_ field: UInt64, _ value: String, from start: Int = 0) {
-        begin(field, size: value.utf8.count - start)
-        raw(value, from: start)
+    mutating func element(_ field: UInt64, _ value: String) {
+        var value = value
+        value.withUTF8 { unsafe element(field, $0) }
+    }
+
+    mutating func element(_ field: UInt64, _ value: UnsafeBufferPointer<UInt8>) {
+        begin(field, size: value.count)
+        unsafe raw(value)
     }
 
     /// `size` bytes of the field follow.
@@ -63,7 +71,7 @@ struct FieldCounter: FieldSink {
     }
 
     mutating func varint(_ value: UInt64) { size += FieldSizes.varint(value) }
-    mutating func raw(_ text: String, from start: Int) { size += text.utf8.count - start }
+    mutating func raw(_ bytes: UnsafeBufferPointer<UInt8>) { size += bytes.count }
 }
 
 /// Writes into room that was measured before.
@@ -95,15 +103,9 @@ struct FieldCounter: FieldSink {
         at += 1
     }
 
-    mutating func raw(_ text: String, from start: Int) {
-        var text = text
-        let at = at
-        let count = text.withUTF8 { bytes in
-            let wanted = unsafe UnsafeRawBufferPointer(UnsafeBufferPointer(rebasing: bytes.dropFirst(start)))
-            precondition(unsafe wanted.count <= room.count - at)
-            unsafe UnsafeMutableRawBufferPointer(rebasing: room[at...]).copyMemory(from: wanted)
-            return wanted.count
-        }
-        self.at += count
+    mutating func raw(_ bytes: UnsafeBufferPointer<UInt8>) {
+        precondition(unsafe bytes.count <= room.count - at)
+        unsafe UnsafeMutableRawBufferPointer(rebasing: room[at...]).copyMemory(from: UnsafeRawBufferPointer(bytes))
+        at += bytes.count
     }
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 package import APIProtos
+import Groundwork
 package import SPIFFE
 import SwiftProtobuf
 
@@ -70,39 +71,33 @@ package struct IDRules: Sendable {
     /// A stored ID cut in two.
     struct Parts {
         let trustDomain: String
-        /// Ends with the path.
-        let text: String
-        /// Bytes of `text` before the path.
+        /// Bytes before the path, with which the ID ends.
         let pathStart: Int
-
-        var pathLength: Int { text.utf8.count - pathStart }
-        var path: String { String(Substring(text.utf8.dropFirst(pathStart))) }
     }
 
     /// - Returns: `nil` when the stored text is not a SPIFFE ID.
-    func parts(_ text: String) -> Parts? {
+    func parts(_ text: UnsafeBufferPointer<UInt8>) -> Parts? {
         // Most stored IDs are of the own trust domain and were checked when stored: cut, do not parse again.
-        if isOwn(text) { return Parts(trustDomain: trustDomain.name, text: text, pathStart: prefix.utf8.count) }
-        guard let id = try? SPIFFEID(text) else { return nil }
-        return Parts(trustDomain: id.trustDomain.name, text: id.path, pathStart: 0)
+        if unsafe isOwn(text) { return Parts(trustDomain: trustDomain.name, pathStart: prefix.utf8.count) }
+        guard let id = try? SPIFFEID(unsafe String(decoding: text, as: UTF8.self)) else { return nil }
+        return Parts(trustDomain: id.trustDomain.name, pathStart: text.count - id.path.utf8.count)
     }
 
     /// Whether the text begins with the own trust domain and has a path.
-    private func isOwn(_ text: String) -> Bool {
-        var (text, prefix) = (text, prefix)
-        return text.withUTF8 { text in
-            prefix.withUTF8 { prefix in
-                unsafe text.count > prefix.count && text[prefix.count] == UInt8(ascii: "/") && text.starts(with: prefix)
-            }
+    private func isOwn(_ text: UnsafeBufferPointer<UInt8>) -> Bool {
+        var prefix = prefix
+        return prefix.withUTF8 { prefix in
+            unsafe text.count > prefix.count && text[prefix.count] == UInt8(ascii: "/") && text.begins(with: prefix)
         }
     }
 
     /// A stored ID as a message; `nil` when the stored text is not a SPIFFE ID.
     package func proto(_ text: String) -> Spire_Api_Types_SPIFFEID? {
-        guard let parts = parts(text) else { return nil }
+        var text = text
+        guard let parts = text.withUTF8({ unsafe parts($0) }) else { return nil }
         var proto = Spire_Api_Types_SPIFFEID()
         proto.trustDomain = parts.trustDomain
-        proto.path = parts.path
+        proto.path = String(Substring(text.utf8.dropFirst(parts.pathStart)))
         return proto
     }
 

@@ -92,6 +92,7 @@ struct ObservedPool: Sendable {
 enum OperationNames {
     private static let keys: [String: [[String]]] = [
         "entry": [["registration_entry", "fetch"]], "entries": [["registration_entry", "fetch"]],
+        "entryRecords": [["registration_entry", "fetch"]], "listEntryRecords": [["registration_entry", "list"]],
         "listEntries": [["registration_entry", "list"]], "foldEntries": [["registration_entry", "list"]],
         "countEntries": [["registration_entry", "count"]],
         "createEntry": [["registration_entry", "create"]], "createEntries": [["registration_entry", "create"]],

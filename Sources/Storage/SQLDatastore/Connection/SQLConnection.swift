@@ -75,6 +75,8 @@ package protocol SQLRow {
     /// The text; `same` itself when it is equal, which saves the memory of another copy.
     func text(_ column: Int, unless same: String) -> String
     func blob(_ column: Int) -> [UInt8]
+    /// The text's bytes, whatever they are. Good as long as the row is, and nothing else is asked of the column.
+    func bytes(_ column: Int) -> UnsafeBufferPointer<UInt8>
     /// Unix seconds; `nil` for null or what is not a time.
     func time(_ column: Int) -> Int64?
 }

@@ -6,28 +6,31 @@ import Datastore
 /// table, merged by row id.
 struct EntryRows {
     private(set) var ids: [Int64] = []
-    private(set) var entries: [RegistrationEntry] = []
-    private var lastParent = ""
+    private(set) var records = EntryRecords()
+    private var lastParent = EntryRecords.Place()
+
+    /// The entries as objects, made anew.
+    var entries: [RegistrationEntry] { records.entries }
 
     /// Adds the row of a query over `EntryStatements.columns`. Rows come in ascending order of id.
     mutating func add(_ row: any SQLRow) throws {
-        var entry = RegistrationEntry()
+        var record = EntryRecords.Record()
         ids.append(row.integer(0))
-        entry.id = row.text(1)
-        entry.spiffeID = row.text(2)
-        entry.parentID = row.text(3, unless: lastParent)
-        lastParent = entry.parentID
-        entry.x509SVIDTTL = Int32(truncatingIfNeeded: row.integer(4))
-        entry.jwtSVIDTTL = Int32(truncatingIfNeeded: row.integer(5))
-        entry.admin = row.bool(6)
-        entry.downstream = row.bool(7)
-        entry.storeSVID = row.bool(8)
-        entry.hint = row.text(9)
-        entry.expiresAt = row.integer(10)
-        entry.revisionNumber = row.integer(11)
-        entry.createdAt = row.time(12) ?? 0
-        if !row.isNull(13) { entry.additionalAttributes = try AttributesBlob.decode(row.blob(13)) }
-        entries.append(entry)
+        record.id = put(row, 1)
+        record.spiffeID = put(row, 2)
+        record.parentID = put(row, 3, unless: lastParent)
+        lastParent = record.parentID
+        record.x509SVIDTTL = Int32(truncatingIfNeeded: row.integer(4))
+        record.jwtSVIDTTL = Int32(truncatingIfNeeded: row.integer(5))
+        record.admin = row.bool(6)
+        record.downstream = row.bool(7)
+        record.storeSVID = row.bool(8)
+        record.hint = put(row, 9)
+        record.expiresAt = row.integer(10)
+        record.revisionNumber = row.integer(11)
+        record.createdAt = row.time(12) ?? 0
+        if !row.isNull(13) { record.additionalAttributes = try AttributesBlob.decode(row.blob(13)) }
+        records.records.append(record)
     }
 
     /// Fills selectors, DNS names and federated trust domains.
@@ -47,33 +50,36 @@ struct EntryRows {
         _ connection: any SQLConnection, _ dialect: Dialect, _ values: [SQLValue], _ condition: (String) -> String
     ) throws {
         func restricted(_ column: String) -> String { condition(column) + " ORDER BY " + column }
-        var selectors = Merge<Selector>()
-        var type = ""
+        var type = EntryRecords.Place()
+        var selectors = Merge()
         try connection.query(
             """
             SELECT s.registered_entry_id, s.id, s.type, s.value FROM selectors AS s\
             \(dialect.access("idx_selector_entry")) WHERE \(restricted("s.registered_entry_id"))
             """, values
         ) { row in
-            type = row.text(2, unless: type)
-            let selector = Selector(type: type, value: row.text(3))
-            selectors.add(row.integer(0), order: row.integer(1), selector) { flush($0, $1) { $0.selectors = $1 } }
+            if selectors.begins(row.integer(0)) { endSelectors(&selectors) }
+            selectors.add(row.integer(0), order: row.integer(1))
+            type = put(row, 2, unless: type)
+            records.selectors.append((type, put(row, 3)))
         }
-        selectors.end { flush($0, $1) { $0.selectors = $1 } }
+        endSelectors(&selectors)
 
-        var names = Merge<String>()
+        var names = Merge()
         try connection.query(
             """
             SELECT d.registered_entry_id, d.id, d.value FROM dns_names AS d\(dialect.access("idx_dns_entry")) \
             WHERE \(restricted("d.registered_entry_id"))
             """, values
         ) { row in
-            names.add(row.integer(0), order: row.integer(1), row.text(2)) { flush($0, $1) { $0.dnsNames = $1 } }
+            if names.begins(row.integer(0)) { endNames(&names) }
+            names.add(row.integer(0), order: row.integer(1))
+            records.texts.append(put(row, 2))
         }
-        names.end { flush($0, $1) { $0.dnsNames = $1 } }
+        endNames(&names)
 
-        var domains = Merge<String>()
-        var domain = ""
+        var domains = Merge()
+        var domain = EntryRecords.Place()
         let byEntry = dialect.access("idx_federated_registration_entries_registered_entry_id")
         try connection.query(
             """
@@ -82,18 +88,41 @@ struct EntryRows {
             WHERE \(restricted("f.registered_entry_id"))
             """, values
         ) { row in
-            domain = row.text(2, unless: domain)
-            domains.add(row.integer(0), order: row.integer(1), domain) { flush($0, $1) { $0.federatesWith = $1 } }
+            if domains.begins(row.integer(0)) { endDomains(&domains) }
+            domains.add(row.integer(0), order: row.integer(1))
+            domain = put(row, 2, unless: domain)
+            records.texts.append(domain)
         }
-        domains.end { flush($0, $1) { $0.federatesWith = $1 } }
+        endDomains(&domains)
     }
 
-    /// Rows of deleted entries may be left behind by the original; they find no entry here.
-    private mutating func flush<Value>(
-        _ id: Int64, _ values: [Value], _ set: (inout RegistrationEntry, [Value]) -> Void
-    ) {
-        guard let index = position(of: id) else { return }
-        set(&entries[index], values)
+    // Give the values that were read last to their entry. Rows of deleted entries may be left behind by the original; they
+    // find no entry here.
+
+    private mutating func endSelectors(_ merge: inout Merge) {
+        let index = position(of: merge.owner)
+        let range = merge.end(&records.selectors, isWanted: index != nil)
+        if let index { records.records[index].selectors = range }
+    }
+
+    private mutating func endNames(_ merge: inout Merge) {
+        let index = position(of: merge.owner)
+        let range = merge.end(&records.texts, isWanted: index != nil)
+        if let index { records.records[index].dnsNames = range }
+    }
+
+    private mutating func endDomains(_ merge: inout Merge) {
+        let index = position(of: merge.owner)
+        let range = merge.end(&records.texts, isWanted: index != nil)
+        if let index { records.records[index].federatesWith = range }
+    }
+
+    private mutating func put(_ row: any SQLRow, _ column: Int) -> EntryRecords.Place {
+        unsafe records.put(row.bytes(column))
+    }
+
+    private mutating func put(_ row: any SQLRow, _ column: Int, unless known: EntryRecords.Place) -> EntryRecords.Place {
+        unsafe records.put(row.bytes(column), unless: known)
     }
 
     private var cursor = 0
@@ -113,33 +142,34 @@ struct EntryRows {
     }
 }
 
-/// Collects the values of one entry at a time, in the order they were stored.
-private struct Merge<Value> {
-    private var owner: Int64 = 0
-    private var values: [Value] = []
+/// Whose values are being read, and whether they come in the order they were stored.
+private struct Merge {
+    private(set) var owner: Int64 = 0
     private var orders: [Int64] = []
     private var isOrdered = true
 
-    mutating func add(_ id: Int64, order: Int64, _ value: Value, _ flush: (Int64, [Value]) -> Void) {
-        if id != owner {
-            end(flush)
-            owner = id
-        }
+    /// Whether the next value belongs to another entry than those before.
+    func begins(_ id: Int64) -> Bool { id != owner && !orders.isEmpty }
+
+    mutating func add(_ id: Int64, order: Int64) {
+        owner = id
         if let last = orders.last, last > order { isOrdered = false }
-        values.append(value)
         orders.append(order)
     }
 
-    mutating func end(_ flush: (Int64, [Value]) -> Void) {
-        if values.isEmpty { return }
-        if isOrdered {
-            flush(owner, values.map { $0 })
-        } else {
+    /// - Parameter values: End with those of the owner. They are put in order, or taken away if they are not wanted.
+    /// - Returns: where they stand.
+    mutating func end<Value>(_ values: inout [Value], isWanted: Bool) -> Range<Int> {
+        let first = values.count - orders.count
+        if !isWanted {
+            values.removeLast(orders.count)
+        } else if !isOrdered {
+            let mixed = Array(values[first...])
             let sorted = orders.indices.sorted { orders[$0] < orders[$1] }
-            flush(owner, sorted.map { values[$0] })
+            values.replaceSubrange(first..., with: sorted.map { mixed[$0] })
         }
         isOrdered = true
-        values.removeAll(keepingCapacity: true)
         orders.removeAll(keepingCapacity: true)
+        return first..<values.count
     }
 }

@@ -9,17 +9,27 @@ extension SQLDatastore: EntryReader {
     }
 
     package func entries(ids: [String]) async throws -> [RegistrationEntry] {
-        let wanted = Set(ids).sorted().map { SQLValue.text($0) }
-        return try await pool.read { [self] connection in
-            var rowIDs: [Int64] = []
-            let byID = pool.dialect.access("uix_registered_entries_entry_id")
-            try ValueLists.each(wanted, padding: .null) { condition, values in
-                rowIDs += try connection.numbers(
-                    "SELECT e.id FROM registered_entries AS e\(byID) WHERE e.entry_id \(condition)", values)
-            }
-            let found = try fetchEntries(rowIDs: rowIDs.sorted(), on: connection).entries
-            return pool.dialect.comparesLoosely ? found.filter { ids.contains($0.id) } : found
+        try await pool.read { [self] in try records(ids: ids, on: $0).entries }
+    }
+
+    package func entryRecords(ids: [String]) async throws -> EntryRecords {
+        try await pool.read { [self] in try records(ids: ids, on: $0) }
+    }
+
+    private func records(ids: [String], on connection: any SQLConnection) throws -> EntryRecords {
+        let wanted = Set(ids)
+        var rowIDs: [Int64] = []
+        let byID = pool.dialect.access("uix_registered_entries_entry_id")
+        try ValueLists.each(wanted.sorted().map { .text($0) }, padding: .null) { condition, values in
+            rowIDs += try connection.numbers(
+                "SELECT e.id FROM registered_entries AS e\(byID) WHERE e.entry_id \(condition)", values)
         }
+        var found = try fetchEntries(rowIDs: rowIDs.sorted(), on: connection).records
+        if pool.dialect.comparesLoosely {
+            let all = found
+            found.records.removeAll { !wanted.contains(all.text($0.id)) }
+        }
+        return found
     }
 
     package func listEntries(_ filter: EntryFilter, page: PageRequest?) async throws -> Page<RegistrationEntry> {
@@ -30,12 +40,22 @@ extension SQLDatastore: EntryReader {
         }
     }
 
+    package func listEntryRecords(
+        _ filter: EntryFilter, page: PageRequest?
+    ) async throws -> (entries: EntryRecords, nextToken: String) {
+        let range = try RowRange(page, pool.dialect)
+        return try await pool.read { [self] connection in
+            let rows = try rows(filter, range, on: connection)
+            return (rows.records, range.nextToken(rows.ids.last))
+        }
+    }
+
     /// Entries in one piece of a listing.
     private static let foldPiece = 1000
 
     package func foldEntries<Result: Sendable>(
         _ filter: EntryFilter, page: PageRequest?, into initial: Result,
-        _ add: @escaping @Sendable (inout Result, [RegistrationEntry]) throws -> Void
+        _ add: @escaping @Sendable (inout Result, EntryRecords) throws -> Void
     ) async throws -> (result: Result, nextToken: String) {
         let range = try RowRange(page, pool.dialect)
         // Conditions on other tables would be worked out anew for each piece; such listings are short anyway.
@@ -44,7 +64,7 @@ extension SQLDatastore: EntryReader {
             return try await pool.read { [self] connection in
                 let rows = try rows(filter, range, on: connection)
                 var result = initial
-                if !rows.entries.isEmpty { try add(&result, rows.entries) }
+                if !rows.ids.isEmpty { try add(&result, rows.records) }
                 return (result, range.nextToken(rows.ids.last))
             }
         }
@@ -63,7 +83,7 @@ extension SQLDatastore: EntryReader {
     /// - Returns: the row id of the last entry.
     private func readPieces(
         _ filter: EntryFilter, _ whole: RowRange, on connection: any SQLConnection,
-        _ each: ([RegistrationEntry]) throws -> Void
+        _ each: (EntryRecords) throws -> Void
     ) throws -> Int64? {
         var range = whole
         var last: Int64?
@@ -72,7 +92,7 @@ extension SQLDatastore: EntryReader {
             piece.limit = min(Self.foldPiece, range.limit ?? .max)
             let rows = try rows(filter, piece, on: connection)
             last = rows.ids.last ?? last
-            if !rows.entries.isEmpty { try each(rows.entries) }
+            if !rows.ids.isEmpty { try each(rows.records) }
             guard rows.ids.count == piece.limit else { return last }
             range.after = last
             range.limit = range.limit.map { $0 - rows.ids.count }

@@ -130,10 +130,11 @@ extension SQLDatastore: EntryWriter {
                 let rowIDs = try connection.numbers(
                     entryStatements.expired, [.integer(now), .integer(Self.pruneBatch)])
                 let rows = try fetchEntries(rowIDs: rowIDs, on: connection)
-                for (rowID, entry) in zip(rows.ids, rows.entries) {
+                let entries = rows.entries
+                for (rowID, entry) in zip(rows.ids, entries) {
                     try removeEntry(entry.id, rowID, stamp, on: connection)
                 }
-                return rows.entries
+                return entries
             }
             pruned += batch
             if batch.count < Int(Self.pruneBatch) { return pruned }

@@ -30,7 +30,7 @@ extension DatastoreConformance {
                 var filter = EntryFilter()
                 change(&filter)
                 let whole = try await store.listEntries(filter, page: page)
-                let folded = try await store.foldEntries(filter, page: page, into: [String]()) { $0 += $1.map(\.id) }
+                let folded = try await store.foldEntries(filter, page: page, into: [String]()) { $0 += $1.entries.map(\.id) }
                 try requireEqual(folded.result, whole.items.map(\.id))
                 try requireEqual(folded.nextToken, whole.nextToken)
             }
@@ -44,6 +44,38 @@ extension DatastoreConformance {
             try await requireFailure(.invalid, "cannot paginate with pagesize = 0") {
                 _ = try await store.foldEntries(EntryFilter(), page: PageRequest(size: 0), into: 0) { $0 += $1.count }
             }
+        },
+        Check("entries for the many are the entries") { store in
+            for name in ["one", "two"] { _ = try await store.createBundle(TrustBundle(trustDomainID: "spiffe://\(name).org")) }
+            for number in 0..<7 {
+                var entry = RegistrationEntry.sample("/\(number)", parent: number % 3 == 0 ? "/x" : "/y", "uid:\(number)", "gid:é")
+                entry.dnsNames = number % 2 == 0 ? ["b.test", "a.test"] : []
+                entry.federatesWith = number == 3 ? ["spiffe://two.org", "spiffe://one.org"] : number == 4 ? ["spiffe://two.org"] : []
+                entry.hint = number == 5 ? "Δ" : ""
+                entry.expiresAt = number == 6 ? 4_000_000_000 : 0
+                entry.additionalAttributes = number == 2 ? .init(jwtSVIDIncludeJTI: true) : nil
+                entry.admin = number == 1
+                entry.downstream = number == 2
+                entry.storeSVID = number == 3
+                entry.x509SVIDTTL = Int32(number)
+                entry.jwtSVIDTTL = 300
+                try await store.add(entry)
+            }
+            let wanted = try await store.listEntries(EntryFilter(), page: nil).items
+            try requireEqual(wanted.count, 7)
+            for page in [nil, PageRequest(size: 4), PageRequest(token: "4", size: 9)] {
+                let plain = try await store.listEntries(EntryFilter(), page: page)
+                let found = try await store.listEntryRecords(EntryFilter(), page: page)
+                try requireEqual(found.entries.entries, plain.items)
+                try requireEqual(found.nextToken, plain.nextToken)
+            }
+            // Scattered rows are read in another way than neighbours.
+            for places in [[0, 1, 2], [0, 6], [3], []] {
+                let asked = places.map { wanted[$0].id }
+                let found = try await store.entryRecords(ids: asked + ["none"]).entries
+                try requireEqual(found.sorted { $0.spiffeID < $1.spiffeID }, places.map { wanted[$0] })
+            }
+            try requireEqual(EntryRecords(wanted).entries, wanted)
         },
         Check("page requests that make no sense are refused") { store in
             try await requireFailure(.invalid, "cannot paginate with pagesize = 0") {

@@ -21,7 +21,7 @@ extension DatastoreConformance {
             async let folded = gap.end {
                 try await store.foldEntries(EntryFilter(), page: nil, into: [RegistrationEntry]()) { result, piece in
                     if result.isEmpty { gap.stop() }
-                    result += piece
+                    result += piece.entries
                 }.result
             }
             await gap.reached()
