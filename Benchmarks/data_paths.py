@@ -45,6 +45,9 @@ def shapes(bench):
 
 def large(bench, count=100_000):
     """Everything an operator does with many entries."""
+    server, _, _ = bench.server("server-callers")
+    create(bench, server, f"entry create in batches of 50 by 4 callers at once, 0 to {count:,}", count, 50, "-callers", 4)
+    bench.stop()
     server, _, _ = bench.server()
     token = bench.token()
     for part in range(0, count, 20_000):

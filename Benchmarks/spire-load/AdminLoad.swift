@@ -47,24 +47,34 @@ struct AdminLoad: Sendable {
         }
     }
 
-    /// Creates `count` entries, `batch` a call.
+    /// Creates `count` entries, `batch` a call; of several callers each takes every so-manieth batch.
     func createEntries() async throws {
-        let client = client()
         let parent = try SPIFFEID(options.parent)
         let end = options.first + options.count
         let (_, seconds) = try await Meter.time {
-            var made = options.first
-            while made < end {
-                var request = Spire_Api_Server_Entry_V1_BatchCreateEntryRequest()
-                request.entries = (made..<min(end, made + options.batch)).map { entry($0, parent) }
-                let answer = try await client.unary(EntryMethods.batchCreateEntry, request)
-                if let bad = answer.results.first(where: { $0.status.code != 0 }) {
-                    throw RPCStatus(.internal, bad.status.message)
+            try await withThrowingTaskGroup(of: Void.self) { callers in
+                for caller in 0..<options.callers {
+                    callers.addTask {
+                        let client = client()
+                        let own = options.first + caller * options.batch
+                        for made in stride(from: own, to: end, by: options.callers * options.batch) {
+                            try await create(made..<min(end, made + options.batch), parent, client)
+                        }
+                    }
                 }
-                made += request.entries.count
+                try await callers.waitForAll()
             }
         }
         print(#"{"entries": \#(options.count), "seconds": \#(seconds), "per_second": \#(Double(options.count) / seconds)}"#)
+    }
+
+    private func create(_ numbers: Range<Int>, _ parent: SPIFFEID, _ client: RPCClient) async throws {
+        var request = Spire_Api_Server_Entry_V1_BatchCreateEntryRequest()
+        request.entries = numbers.map { entry($0, parent) }
+        let answer = try await client.unary(EntryMethods.batchCreateEntry, request)
+        if let bad = answer.results.first(where: { $0.status.code != 0 }) {
+            throw RPCStatus(.internal, bad.status.message)
+        }
     }
 
     private func entry(_ number: Int, _ parent: SPIFFEID) -> Spire_Api_Types_Entry {
