@@ -2,19 +2,25 @@
 
 package import APIProtos
 import Datastore
+import EntryIndex
 package import NIOCore
 import SwiftProtobuf
 
 extension EntryService {
+    /// Entries that are there as objects at a time.
+    private static let piece = 1000
+
     /// All entries the calling agent is authorized for, at once.
     /// - Returns: a `GetAuthorizedEntriesResponse`.
     package func getAuthorized(
         _ request: Spire_Api_Server_Entry_V1_GetAuthorizedEntriesRequest, _ call: Call
     ) async throws -> ByteBuffer {
-        let entries = try await entriesOfCaller(call)
+        let set = try await setOfCaller(call)
         var encoder = EntryEncoder(
             ids, mask: EntryMask(request.hasOutputMask ? request.outputMask : nil), field: 1)
-        encoder.append(contentsOf: entries)
+        for start in stride(from: 0, to: set.count, by: Self.piece) {
+            encoder.append(contentsOf: set.entries(start..<min(start + Self.piece, set.count)))
+        }
         report(encoder.unreadable, call)
         return try encoder.finished()
     }

@@ -50,14 +50,4 @@ package struct EntryService: APIService {
             throw APIFailure.internal("failed to fetch entries", error)
         }
     }
-
-    /// The entries the calling agent is authorized for.
-    func entriesOfCaller(_ call: Call) async throws -> [RegistrationEntry] {
-        let agent = try call.requireID()
-        do {
-            return try await authorized.authorizedEntries(agentID: agent.description)
-        } catch {
-            throw APIFailure.internal("failed to fetch entries", error)
-        }
-    }
 }
