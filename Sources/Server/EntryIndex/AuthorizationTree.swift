@@ -66,37 +66,49 @@ struct AuthorizationTree: Sendable {
     /// The SPIFFE ID of a vertex.
     private func id(at vertex: Int32) -> String { paths.text(vertex, after: domain.prefix) }
 
-    /// Writes entries out in full. Siblings share their parent's text.
-    func unpacked(_ slots: some Sequence<Int32>) -> [RegistrationEntry] {
+    /// Writes entries out in full.
+    func unpacked(_ slots: some Sequence<Int32>) -> [RegistrationEntry] { records(slots).entries }
+
+    /// The same for the many. Siblings share their parent's text.
+    func records(_ slots: some Sequence<Int32>) -> EntryRecords {
+        var found = EntryRecords()
         var parent: Int32 = -1
-        var parentID = ""
-        return slots.map { slot in
+        var parentID = EntryRecords.Place()
+        var type = EntryRecords.Place()
+        for slot in slots {
             let packed = entries[slot]
             if packed.parent != parent {
                 parent = packed.parent
-                parentID = id(at: parent)
+                parentID = unsafe paths.withBytes(parent) { unsafe found.put(domain.prefix, $0) }
             }
-            var entry = RegistrationEntry()
-            entry.id = packed.key.text
-            entry.spiffeID = id(at: packed.spiffeID)
-            entry.parentID = parentID
-            entry.selectors = packed.selectors.map { selectors.selector($0) }
-            entry.x509SVIDTTL = packed.x509SVIDTTL
-            entry.jwtSVIDTTL = packed.jwtSVIDTTL
-            entry.admin = packed.flags.contains(.admin)
-            entry.downstream = packed.flags.contains(.downstream)
-            entry.storeSVID = packed.flags.contains(.storeSVID)
-            entry.revisionNumber = packed.revisionNumber
-            entry.createdAt = packed.createdAt
+            var record = EntryRecords.Record()
+            record.id = found.put(packed.key.text)
+            record.spiffeID = unsafe paths.withBytes(packed.spiffeID) { unsafe found.put(domain.prefix, $0) }
+            record.parentID = parentID
+            let firstSelector = found.selectors.count
+            for number in packed.selectors {
+                let selector = selectors.put(number, known: type, into: &found)
+                type = selector.type
+                found.selectors.append(selector)
+            }
+            record.selectors = firstSelector..<found.selectors.count
+            record.x509SVIDTTL = packed.x509SVIDTTL
+            record.jwtSVIDTTL = packed.jwtSVIDTTL
+            record.admin = packed.flags.contains(.admin)
+            record.downstream = packed.flags.contains(.downstream)
+            record.storeSVID = packed.flags.contains(.storeSVID)
+            record.revisionNumber = packed.revisionNumber
+            record.createdAt = packed.createdAt
             if let rest = packed.rest {
-                entry.expiresAt = rest.expiresAt
-                entry.federatesWith = rest.federatesWith
-                entry.dnsNames = rest.dnsNames
-                entry.hint = rest.hint
-                entry.additionalAttributes = rest.attributes
+                record.expiresAt = rest.expiresAt
+                record.federatesWith = found.put(rest.federatesWith)
+                record.dnsNames = found.put(rest.dnsNames)
+                record.hint = found.put(rest.hint)
+                record.additionalAttributes = rest.attributes
             }
-            return entry
+            found.records.append(record)
         }
+        return found
     }
 
     // MARK: Entries

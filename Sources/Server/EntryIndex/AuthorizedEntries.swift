@@ -47,6 +47,14 @@ package struct AuthorizedSet: Sendable {
         }
     }
 
+    /// The same for the many.
+    package func records(_ range: Range<Int>) -> EntryRecords {
+        switch storage {
+        case .tree(let tree, let slots): tree.records(slots[range])
+        case .list(let entries): EntryRecords(Array(entries[range]))
+        }
+    }
+
     /// What tells versions of an entry apart.
     package func version(_ place: Int) -> (id: String, revision: Int64, createdAt: Int64) {
         switch storage {

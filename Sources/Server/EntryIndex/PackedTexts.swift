@@ -97,14 +97,6 @@ struct PackedTexts: Sendable {
         }
     }
 
-    /// The text in two parts, the first of `length` bytes.
-    func parts(_ number: Int32, first length: Int) -> (first: String, second: String) {
-        let bytes = bytes(number)
-        return (
-            String(decoding: bytes.prefix(length), as: UTF8.self), String(decoding: bytes.dropFirst(length), as: UTF8.self)
-        )
-    }
-
     /// What `Text.hash` is of the text, its first part being of `length` bytes.
     func hash(_ number: Int32, first length: Int = 0) -> UInt64 {
         unsafe withBytes(number) { bytes in
@@ -122,7 +114,8 @@ struct PackedTexts: Sendable {
         }
     }
 
-    private func withBytes<Result>(_ number: Int32, _ body: (UnsafeBufferPointer<UInt8>) -> Result) -> Result {
+    /// The text's bytes, good only during the call.
+    func withBytes<Result>(_ number: Int32, _ body: (UnsafeBufferPointer<UInt8>) -> Result) -> Result {
         let (group, piece, place) = Self.position(number)
         guard group < groups.count, piece < groups[group].count else {
             return unsafe body(UnsafeBufferPointer(start: nil, count: 0))

@@ -16,9 +16,17 @@ struct SelectorTable: Sendable {
     /// Type and value, one after the other.
     private var texts = PackedTexts()
 
-    func selector(_ number: Int32) -> Selector {
-        let parts = texts.parts(number, first: Int(uses[number].typeLength))
-        return Selector(type: parts.first, value: parts.second)
+    /// Writes a selector out, its type not again if that is `known`.
+    func put(
+        _ number: Int32, known: EntryRecords.Place, into records: inout EntryRecords
+    ) -> (type: EntryRecords.Place, value: EntryRecords.Place) {
+        let length = Int(uses[number].typeLength)
+        return unsafe texts.withBytes(number) { bytes in
+            unsafe (
+                records.put(UnsafeBufferPointer(rebasing: bytes.prefix(length)), unless: known),
+                records.put(UnsafeBufferPointer(rebasing: bytes.dropFirst(length)))
+            )
+        }
     }
 
     func number(of selector: Selector) -> Int32? {

@@ -81,6 +81,13 @@ package struct EntryRecords: Sendable {
         return unsafe isKnown ? known : put(text)
     }
 
+    /// Keeps a text in two parts, the first of which is UTF-8.
+    package mutating func put(_ first: String, _ second: UnsafeBufferPointer<UInt8>) -> Place {
+        var place = put(first)
+        place.count += unsafe put(second).count
+        return place
+    }
+
     package mutating func put(_ text: String) -> Place {
         var place = Place()
         place.start = bytes.count
@@ -112,7 +119,7 @@ package struct EntryRecords: Sendable {
         records.append(record)
     }
 
-    private mutating func put(_ list: [String]) -> Range<Int> {
+    package mutating func put(_ list: [String]) -> Range<Int> {
         let first = texts.count
         for text in list { texts.append(put(text)) }
         return first..<texts.count

@@ -7,7 +7,7 @@ package import NIOCore
 import SwiftProtobuf
 
 extension EntryService {
-    /// Entries that are there as objects at a time.
+    /// Entries that are written at a time.
     private static let piece = 1000
 
     /// All entries the calling agent is authorized for, at once.
@@ -19,7 +19,7 @@ extension EntryService {
         var encoder = EntryEncoder(
             ids, mask: EntryMask(request.hasOutputMask ? request.outputMask : nil), field: 1)
         for start in stride(from: 0, to: set.count, by: Self.piece) {
-            encoder.append(contentsOf: set.entries(start..<min(start + Self.piece, set.count)))
+            encoder.append(contentsOf: set.records(start..<min(start + Self.piece, set.count)))
         }
         report(encoder.unreadable, call)
         return try encoder.finished()
