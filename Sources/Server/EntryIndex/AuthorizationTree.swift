@@ -118,6 +118,7 @@ struct AuthorizationTree: Sendable {
         set(IncomingEntries(EntryRecords([entry]), domain), &concern)
     }
 
+    /// The same for many, one after the other.
     mutating func set(_ incoming: IncomingEntries, _ concern: inout Concern) {
         let count = incoming.facts.count
         unsafe incoming.records.withBytes { bytes in
@@ -182,8 +183,6 @@ struct AuthorizationTree: Sendable {
         linkTwin(slot, before: packed.twins.next, of: packed.spiffeID)
         concern.linked(slot, self)
     }
-
-    mutating func removeEntry(id: String, _ concern: inout Concern) { remove(EntryKey(id), &concern) }
 
     mutating func remove(_ key: EntryKey, _ concern: inout Concern) {
         let hash = SlotFinder.hash(key)

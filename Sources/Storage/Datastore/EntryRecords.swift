@@ -8,7 +8,7 @@ import Groundwork
 /// more than reading it. The texts are valid UTF-8.
 package struct EntryRecords: Sendable {
     /// Where a text stands in the buffer; of use only with the records that gave it out.
-    package struct Place: Sendable {
+    package struct Place: Sendable, Equatable {
         fileprivate var start = 0
         fileprivate var count = 0
 
@@ -73,7 +73,7 @@ package struct EntryRecords: Sendable {
         return place
     }
 
-    /// The same, but `known` again if that is the text.
+    /// Keeps a text, unless it is the one at `known`: then that place is it.
     package mutating func put(_ text: UnsafeBufferPointer<UInt8>, unless known: Place) -> Place {
         let isKnown = unsafe bytes.withUnsafeBufferPointer { bytes in
             unsafe known.bytes(in: bytes).isSame(as: text)
@@ -88,6 +88,7 @@ package struct EntryRecords: Sendable {
         return place
     }
 
+    /// Keeps a text.
     package mutating func put(_ text: String) -> Place {
         var place = Place()
         place.start = bytes.count
@@ -119,6 +120,8 @@ package struct EntryRecords: Sendable {
         records.append(record)
     }
 
+    /// Keeps several texts of one record.
+    /// - Returns: where their places stand in `texts`.
     package mutating func put(_ list: [String]) -> Range<Int> {
         let first = texts.count
         for text in list { texts.append(put(text)) }
@@ -147,7 +150,7 @@ package struct EntryRecords: Sendable {
         var type = Place()
         var typeText = ""
         return records.map { record in
-            if record.parentID.start != parent.start || record.parentID.count != parent.count {
+            if record.parentID != parent {
                 parent = record.parentID
                 parentID = text(parent)
             }
@@ -156,7 +159,7 @@ package struct EntryRecords: Sendable {
             entry.spiffeID = text(record.spiffeID)
             entry.parentID = parentID
             entry.selectors = selectors[record.selectors].map { selector in
-                if selector.type.start != type.start || selector.type.count != type.count {
+                if selector.type != type {
                     type = selector.type
                     typeText = text(type)
                 }

@@ -13,7 +13,7 @@ extension AuthorizationTree {
 
     mutating func removeEntry(id: String) {
         var concern = Concern.ignored()
-        removeEntry(id: id, &concern)
+        remove(EntryKey(id), &concern)
     }
 
     mutating func setAgent(id: String, expiresAt: Int64, selectors: [Selector]) {
@@ -91,7 +91,7 @@ extension AuthorizationTree {
     mutating func apply(_ edit: Edit, _ concern: inout Concern) {
         switch edit {
         case .set(let entry): set(entry, &concern)
-        case .remove(let id): removeEntry(id: id, &concern)
+        case .remove(let id): remove(EntryKey(id), &concern)
         case .setAgent(let id, let expiresAt, let selectors):
             setAgent(id: id, expiresAt: expiresAt, selectors: selectors, &concern)
         case .removeAgent(let id): removeAgent(id: id, &concern)

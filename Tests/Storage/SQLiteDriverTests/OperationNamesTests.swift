@@ -56,6 +56,11 @@ import Testing
             try await counted { _ = try await $0.foldEntries(EntryFilter(), page: nil, into: 0) { $0 += $1.count } }
                 == [prefix + "registration_entry.list"])
         #expect(
+            try await counted { _ = try await $0.listEntryRecords(EntryFilter(), page: nil) }
+                == [prefix + "registration_entry.list"])
+        #expect(
+            try await counted { _ = try await $0.entryRecords(ids: ["a"]) } == [prefix + "registration_entry.fetch"])
+        #expect(
             try await counted { _ = try await $0.federationRelationships(unless: nil) }
                 == [prefix + "federation_relationship.list"])
         #expect(
